@@ -1,0 +1,1 @@
+"""Building the embedded R = 100 opacity table from sources that pip can fetch."""

@@ -1,0 +1,48 @@
+"""ExoGAN in JAX: exoplanet transmission spectra in, atmospheric parameters out.
+
+>>> import exogan_jax as xg
+>>> table = xg.load_opacities()
+>>> depth = xg.transit_depth([-3.5, -5, -4, -6, 1.0, 1.2, 1400], table)
+>>> depth.shape
+(515,)
+"""
+
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from exogan_jax import aspa as aspa
+    from exogan_jax import grid as grid
+    from exogan_jax.api import retrieve as retrieve
+    from exogan_jax.files.checkpoints import load_model as load_model
+    from exogan_jax.gan.model import Model as Model
+    from exogan_jax.physics.observation import Observation as Observation
+    from exogan_jax.physics.opacity import OpacityTable as OpacityTable
+    from exogan_jax.physics.opacity import load_opacities as load_opacities
+    from exogan_jax.physics.transit import transit_depth as transit_depth
+    from exogan_jax.retrieval.results import Retrieval as Retrieval
+
+__version__ = _version("exogan-jax")
+
+# Loaded on first use: `exogan --help` and the reading of files need no JAX.
+_SOURCES = {
+    "Model": "exogan_jax.gan.model",
+    "Observation": "exogan_jax.physics.observation",
+    "OpacityTable": "exogan_jax.physics.opacity",
+    "Retrieval": "exogan_jax.retrieval.results",
+    "load_model": "exogan_jax.files.checkpoints",
+    "load_opacities": "exogan_jax.physics.opacity",
+    "retrieve": "exogan_jax.api",
+    "transit_depth": "exogan_jax.physics.transit",
+}
+__all__ = [*_SOURCES, "aspa", "grid"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name in _SOURCES:
+        return getattr(importlib.import_module(_SOURCES[name]), name)
+    if name in ("aspa", "grid"):
+        return importlib.import_module(f"exogan_jax.{name}")
+    raise AttributeError(f"module 'exogan_jax' has no attribute {name!r}")

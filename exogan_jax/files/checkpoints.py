@@ -1,0 +1,163 @@
+"""Model weights: one safetensors file each, which holds arrays and text and cannot run code.
+
+The arrays are those of a `gan.model.Model`, by their paths in the pytree. The header's text is JSON:
+the networks and their options, and a model card (data, training, metrics).
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from exogan_jax.gan.model import Model
+from exogan_jax.gan.nets import networks
+
+DEFAULT_MODEL = "compact"
+_FORMAT = "exogan-jax model 1"
+_DATA = ("generator", "discriminator", "depth_error")
+
+
+def _flatten(tree: Any, prefix: str = "") -> dict[str, np.ndarray]:
+    if not isinstance(tree, dict):
+        return {prefix: np.ascontiguousarray(jax.device_get(tree))}
+    flat = {}
+    for name, branch in tree.items():
+        flat |= _flatten(branch, f"{prefix}/{name}" if prefix else name)
+    return flat
+
+
+def _unflatten(flat: dict[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for path, leaf in flat.items():
+        *parents, name = path.split("/")
+        branch = tree
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+        branch[name] = leaf
+    return tree
+
+
+def save_model(
+    path: str | os.PathLike[str], model: Model, card: dict[str, Any], dtype: Any = np.float32
+) -> None:
+    """Writes a model and its card, atomically.
+
+    Args:
+      path: the file, by convention `<name>.safetensors`.
+      model: what to save.
+      card: JSON-able description: data, training, metrics, limits.
+      dtype: of the stored arrays; float16 halves the file.
+    """
+    path = Path(path)
+    flat = _flatten({name: getattr(model, name) for name in _DATA})
+    header = {
+        "format": _FORMAT,
+        "name": model.name,
+        "network": model.network,
+        "options": json.dumps(dict(model.options)),
+        "card": json.dumps(card),
+    }
+    temporary = path.with_name(path.name + ".tmp")
+    save_file({name: leaf.astype(dtype) for name, leaf in flat.items()}, temporary, header)
+    os.replace(temporary, path)
+
+
+def model_names() -> tuple[str, ...]:
+    """Names of the models that ship with the package."""
+    folder = importlib.resources.files("exogan_jax") / "assets"
+    suffix = ".safetensors"
+    return tuple(sorted(f.name[: -len(suffix)] for f in folder.iterdir() if f.name.endswith(suffix)))
+
+
+def load_model(name_or_path: str | os.PathLike[str] | None = None) -> Model:
+    """Loads a model.
+
+    Args:
+      name_or_path: one of `model_names()`, or a file written by `save_model`; None for the
+        default pretrained model.
+
+    Raises:
+      FileNotFoundError: neither a shipped model nor a file; lists the shipped ones.
+      ValueError: the file is not a model, or is damaged.
+    """
+    path = _resolve(name_or_path)
+    header, flat = _read(path)
+    tree = _unflatten({name: jnp.asarray(leaf, jnp.float32) for name, leaf in flat.items()})
+    options = json.loads(header["options"])
+    model = Model(
+        name=header["name"],
+        network=header["network"],
+        options=tuple(sorted(options.items())),
+        generator=tree["generator"],
+        discriminator=tree["discriminator"],
+        depth_error=tree["depth_error"],
+    )
+    _check_shapes(model, path)
+    return model
+
+
+def model_card(name_or_path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+    """The card of a model: how it was trained, and how well it does. Raises as `load_model`."""
+    header, _ = _read(_resolve(name_or_path))
+    card = json.loads(header["card"])
+    assert isinstance(card, dict)
+    return card
+
+
+def _resolve(name_or_path: str | os.PathLike[str] | None) -> Path:
+    name = DEFAULT_MODEL if name_or_path is None else os.fspath(name_or_path)
+    if name in model_names():
+        return Path(str(importlib.resources.files("exogan_jax") / "assets" / f"{name}.safetensors"))
+    if not Path(name).is_file():
+        raise FileNotFoundError(
+            f"{name}: neither a file nor a shipped model ({', '.join(model_names()) or 'none'})"
+        )
+    return Path(name)
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+            flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: not a readable safetensors file ({error})") from None
+    if header.get("format") != _FORMAT:
+        raise ValueError(f"{path}: not an exogan_jax model (its header lacks {_FORMAT!r})")
+    return header, flat
+
+
+def _check_shapes(model: Model, path: Path) -> None:
+    nets = networks(model.network, **dict(model.options))
+
+    def shapes(module: Any, example: jax.Array) -> dict[str, tuple[int, ...]]:
+        tree = jax.eval_shape(module.init, jax.random.key(0), example)
+        return {name: leaf.shape for name, leaf in _shape_leaves(tree)}
+
+    expected = {
+        "generator": shapes(nets.generator, jnp.zeros((1, nets.latent_dim))),
+        "discriminator": shapes(nets.discriminator, jnp.zeros((1, 33, 33))),
+    }
+    for part, wanted in expected.items():
+        found = {name: leaf.shape for name, leaf in _shape_leaves(getattr(model, part))}
+        if found != wanted:
+            wrong = sorted(
+                name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)
+            )
+            raise ValueError(f"{path}: the {part}'s arrays do not fit its options: {wrong[0]}")
+
+
+def _shape_leaves(tree: Any) -> list[tuple[str, Any]]:
+    return [
+        ("/".join(str(getattr(k, "key", k)) for k in path), leaf)
+        for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]
+    ]

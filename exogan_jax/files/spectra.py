@@ -1,0 +1,207 @@
+"""Observed spectra as text: the published `.dat` format, with the `.par` file beside it."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from exogan_jax import grid
+from exogan_jax.files.atomic import replacing
+from exogan_jax.files.par import format_par, read_par
+from exogan_jax.files.text import SpectrumError, fail, parse_number, quoted, read_lines
+from exogan_jax.physics.observation import Observation, check
+
+__all__ = ["Spectrum", "SpectrumError", "read_spectrum", "write_spectrum"]
+
+_COLUMNS = ("wavelength", "depth", "error", "bin width")
+_LAYOUT = "give wavelength [um], depth, 1-sigma error and, if you like, bin width [um]"
+# The binning operator knows points up to half a step outside the grid.
+_HALF_STEP = np.sqrt(grid.WAVELENGTH_UM[-2] / grid.WAVELENGTH_UM[-1])
+_LOW, _HIGH = grid.WAVELENGTH_UM[-1] / _HALF_STEP, grid.WAVELENGTH_UM[0] * _HALF_STEP
+
+
+class Spectrum(NamedTuple):
+    """A spectrum as read from its file."""
+
+    name: str  # the file's stem
+    path: Path
+    observation: Observation  # n points; depths and errors times (R_star/R_sun)^2
+    truth: np.ndarray | None  # (7,) in the units of grid.PARAMETERS, NaN where unknown
+    star_radius: float  # [R_sun]
+    notes: tuple[str, ...]  # one-line warnings
+    sha256: str  # of the .dat file's content
+
+
+def _parse_table(path: Path, lines: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of a table (n, 3 or 4), and each row's line number (n,)."""
+    rows: list[list[float]] = []
+    numbers: list[int] = []
+    for number, raw in enumerate(lines, 1):
+        line = raw.partition("#")[0].strip()
+        if not line:
+            continue
+        tokens = re.split(r"\s*,\s*|\s+", line.removesuffix(",").rstrip())
+        values = [parse_number(token) for token in tokens]
+        if None in values[: len(_COLUMNS)]:
+            column = values.index(None)
+            problem = f"column {column + 1} ({_COLUMNS[column]}) "
+            problem += (
+                f"is {quoted(tokens[column])}, not a number" if tokens[column] else "is empty"
+            )
+            fail(path, problem, "correct it, or put # before a header or comment", number)
+        if not 3 <= len(tokens) <= 4:
+            hint = ", with a point as decimal mark" if "," in line and len(tokens) > 4 else ""
+            word = "column" if len(tokens) == 1 else "columns"
+            fail(path, f"{len(tokens)} {word} instead of 3 or 4", _LAYOUT + hint, number)
+        if rows and len(tokens) != len(rows[0]):
+            problem = f"{len(tokens)} columns, but line {numbers[0]} has {len(rows[0])}"
+            fail(path, problem, "give every row the same columns", number)
+        rows.append(values)  # type: ignore[arg-type]
+        numbers.append(number)
+    if not rows:
+        fail(path, "no data, only comments", _LAYOUT)
+    return np.array(rows), np.array(numbers)
+
+
+def _check_wavelengths(path: Path, wavelength: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Which points (n,) lie on the model's grid."""
+    order = np.argsort(wavelength, kind="stable")
+    same = np.flatnonzero(np.diff(wavelength[order]) == 0)
+    if same.size:
+        first, second = numbers[order[same[0]]], numbers[order[same[0] + 1]]
+        value = wavelength[order[same[0]]]
+        problem = f"wavelength {value:g} um is also on line {first}"
+        fail(path, problem, "keep one of them, or their weighted mean", int(second))
+    inside = (wavelength >= _LOW) & (wavelength <= _HIGH)
+    if not inside.any():
+        remedy = "give wavelengths in um"
+        if wavelength.min() > _HIGH:
+            remedy += ": divide by 1000 if these are nm, by 10000 if Angstrom"
+        elif wavelength.max() < 1e-3:
+            remedy += ": multiply by 1e6 if these are m"
+        problem = f"no wavelength within the model's {_LOW:.2f}-{_HIGH:.1f} um"
+        found = f"found {wavelength.min():g} to {wavelength.max():g}"
+        fail(path, f"{problem} ({found})", remedy, int(numbers[0]))
+    return inside
+
+
+def _check_values(path: Path, table: np.ndarray, numbers: np.ndarray) -> None:
+    """Every value of the table, with the line of the first that is wrong."""
+
+    def reject(bad: np.ndarray, column: int, problem: str, remedy: str) -> None:
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            name, value = _COLUMNS[column], table[row, column]
+            text = f"column {column + 1} ({name}) is {value:g}{problem}"
+            fail(path, text, remedy, int(numbers[row]))
+
+    for column in range(table.shape[1]):
+        remedy = "remove the row, or put # before it"
+        reject(~np.isfinite(table[:, column]), column, ", not a finite number", remedy)
+    depth = table[:, 1]
+    reject(table[:, 0] <= 0, 0, ", not positive", "give wavelengths in um")
+    unit = (
+        "ppm: divide depths and errors by 1e6"
+        if np.median(depth) > 100
+        else ("percent: divide depths and errors by 100")
+    )
+    remedy = f"give (Rp/Rs)^2 as a fraction; these look like {unit}"
+    reject(depth >= 1, 1, ", 1 or more", remedy)
+    reject(depth <= 0, 1, ", not positive", "give the whole (Rp/Rs)^2, not a difference")
+    reject(table[:, 2] <= 0, 2, ", not positive", "give 1-sigma errors above 0")
+    if table.shape[1] == 4:
+        width = table[:, 3]
+        reject(width < 0, 3, ", negative", "give full bin widths in um, 0 for none")
+        # An error is never far above the bin's width; a depth in its place is.
+        if np.all((width > 0) & (table[:, 2] > 10 * width)):
+            problem = "the columns look like wavelength, half width, depth, error"
+            remedy = f"{_LAYOUT}, in this order (leave the widths out if they are right)"
+            fail(path, problem, remedy, int(numbers[0]))
+
+
+def read_spectrum(path: str | os.PathLike[str]) -> Spectrum:
+    """Reads a spectrum: columns wavelength [um], depth (Rp/Rs)^2, 1-sigma error.
+
+    Columns are separated by blanks or commas, in rows of any order; # starts a comment. A fourth
+    column is the full width of each bin in um, as in TauREx 3; without it, or at width 0, a depth
+    is that of the grid's R = 100 bin. Points off the grid (0.300-50.4 um) are dropped, with a note.
+    A file of the same stem that ends in `.par` gives the star's radius and true values (`par`);
+    without it the star is taken to have 1 R_sun, with a note.
+
+    Raises:
+      SpectrumError: anything wrong with either file; one line with file, line number and remedy.
+    """
+    path = Path(path)
+    if path.suffix == ".par":
+        fail(path, "is a parameter file", "name the spectrum; its .par is found beside it")
+    lines, sha256 = read_lines(path)
+    table, numbers = _parse_table(path, lines)
+    _check_values(path, table, numbers)
+    inside = _check_wavelengths(path, table[:, 0], numbers)
+    notes: list[str] = []
+    if not inside.all():
+        count, first = np.sum(~inside), numbers[~inside][0]
+        notes.append(
+            f"{path}: left out {count} point{'s' if count > 1 else ''} outside "
+            f"{_LOW:.2f}-{_HIGH:.1f} um, the first on line {first}"
+        )
+    par = path.with_suffix(".par")
+    star_radius, truth = 1.0, None
+    if par.exists():
+        star_radius, truth, more = read_par(par)
+        notes += more
+    else:
+        notes.append(f"{path}: no {par.name} beside it, so the star is taken to have 1 R_sun")
+
+    table = table[inside]
+    depth, sigma = table[:, 1] * star_radius**2, table[:, 2] * star_radius**2
+    if np.any(depth >= 1):
+        problem = f"[Star] radius = {star_radius:g} makes the planet larger than the Sun"
+        fail(par, problem, "give the star's radius in R_sun")
+    typical = float(np.median(depth))
+    if not grid.DEPTH_MIN / 2 < typical < grid.DEPTH_MAX * 2:
+        notes.append(
+            f"{path}: the median depth {typical:.2g} (for 1 R_sun) is far from the training set's "
+            f"{grid.DEPTH_MIN:.4f}-{grid.DEPTH_MAX:.3f}; are the units and the star's radius right?"
+        )
+    half_width = table[:, 3] / 2 if table.shape[1] == 4 else np.zeros(len(table))
+    observation = check(Observation(table[:, 0], half_width, depth, sigma), str(path))
+    return Spectrum(path.stem, path, observation, truth, star_radius, tuple(notes), sha256)
+
+
+def write_spectrum(
+    path: str | os.PathLike[str],
+    observation: Observation,
+    *,
+    truth: Float[np.ndarray, "7"] | None = None,
+    star_radius: float = 1.0,
+) -> None:
+    """Writes a spectrum that `read_spectrum` reads back: `path` and a `.par` beside it.
+
+    Args:
+      path: the file to write, its name not ending in `.par`.
+      observation: depths and errors for a star of 1 R_sun; they are divided by `star_radius`^2.
+      truth: (7,) true values in the units of `grid.PARAMETERS`, NaN where unknown.
+      star_radius: in R_sun.
+
+    Raises:
+      ValueError: an observation that could not be read back.
+      OSError: the folder is missing or not writable.
+    """
+    path = Path(path)
+    wavelength, half_width, depth, sigma = check(observation, str(path))
+    columns = [wavelength, depth / star_radius**2, sigma / star_radius**2]
+    if np.any(half_width > 0):
+        columns.append(2 * half_width)
+    names = ["wavelength [um]", "depth (Rp/Rs)^2", "1-sigma error", "bin width [um]"]
+    lines = ["# " + ", ".join(names[: len(columns)])]
+    lines += [" ".join(repr(float(x)) for x in row) for row in zip(*columns, strict=True)]
+    with replacing(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with replacing(path.with_suffix(".par")) as temporary:
+        temporary.write_text(format_par(float(star_radius), truth), encoding="utf-8")

@@ -1,0 +1,45 @@
+"""A trained pair of networks with what a retrieval needs to know about it."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from typing import Any
+
+import jax
+from jaxtyping import Array, Float
+
+from exogan_jax.gan.nets import Networks, networks
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("generator", "discriminator", "depth_error"),
+    meta_fields=("name", "network", "options"),
+)
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """A trained generator and discriminator, as a pytree.
+
+    `generate` and `score` act on one latent and one array: vmap for more.
+    """
+
+    name: str
+    network: str  # "paper" or "compact", see `nets.networks`
+    options: tuple[tuple[str, Any], ...]  # keyword arguments of `nets.networks`
+    generator: Any  # Flax variables
+    discriminator: Any
+    depth_error: Float[Array, "515"]  # the generator's own 1-sigma error, measured on held-out data
+
+    @property
+    def networks(self) -> Networks:
+        """The Flax modules."""
+        return networks(self.network, **dict(self.options))
+
+    def generate(self, latent: Float[Array, " latent_dim"]) -> Float[Array, "33 33"]:
+        """The ASPA of a latent in [-1, 1]^latent_dim."""
+        return self.networks.generator.apply(self.generator, latent[None], train=False)[0]
+
+    def score(self, aspa: Float[Array, "33 33"]) -> Float[Array, ""]:
+        """The discriminator's logit of an ASPA: high for arrays like the training set's."""
+        return self.networks.discriminator.apply(self.discriminator, aspa[None], train=False)[0]

@@ -1,0 +1,1 @@
+"""The forward model: opacities, transit depth, observations."""

@@ -1,0 +1,1 @@
+"""Inpainting and the posteriors that come of it."""

@@ -1,0 +1,196 @@
+"""Retrieval of many observations: chunks of vmapped inpaintings, each one compiled call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from exogan_jax import aspa as aspa_layout
+from exogan_jax import grid
+from exogan_jax.gan.model import Model
+from exogan_jax.physics.observation import Observation, check
+from exogan_jax.retrieval import likelihood as likelihoods
+from exogan_jax.retrieval.inpaint import N_STARTS, InpaintState, inpainter, pixel_loss
+from exogan_jax.retrieval.posterior import effective_sample_size
+from exogan_jax.retrieval.results import Retrieval, concatenate
+
+LIKELIHOODS = ("gaussian", "paper")
+N_STEPS = 600
+POOR_FIT = 3.0  # reduced chi-square above which a fit is flagged
+
+
+def retrieve(
+    observations: Sequence[Observation],
+    model: Model,
+    *,
+    names: Sequence[str] | None = None,
+    seed: int = 0,
+    n_starts: int = N_STARTS,
+    n_steps: int = N_STEPS,
+    likelihood: str = "gaussian",
+    chunk: int = 8,
+    progress: Callable[[int, int], None] | None = None,
+    on_result: Callable[[Retrieval], None] | None = None,
+) -> Retrieval:
+    """Retrieves the parameters of many observations by inpainting.
+
+    Each observation is fitted from `n_starts` latents. The samples are what those latents decode
+    to; with the Gaussian likelihood they are weighted by their fit. This is the paper's estimate:
+    the spread of the starts, not yet the exact posterior.
+
+    Args:
+      observations: spectra, of any lengths and wavelengths.
+      model: a trained pair of networks.
+      names: one per observation, distinct; the default is "0", "1", ...
+      seed: of all random numbers; a result does not depend on `chunk`.
+      n_starts: latents per observation (64 in the paper).
+      n_steps: Adam steps per latent.
+      likelihood: "gaussian" compares depths with their errors, "paper" compares pixels of
+        sections that were observed in full.
+      chunk: observations per compiled call. Memory grows with chunk x n_starts.
+      progress: called with (observations done, observations in all) after each chunk.
+      on_result: called with each chunk's `Retrieval` as it is done, to save it.
+
+    Returns:
+      A `Retrieval` in the order of `observations`.
+
+    Raises:
+      ValueError: an observation is unusable (see `physics.observation.check`), or an option is
+        out of range.
+    """
+    if likelihood not in LIKELIHOODS:
+        raise ValueError(f"likelihood must be one of {', '.join(LIKELIHOODS)}")
+    if n_starts < 1 or n_steps < 1 or chunk < 1:
+        raise ValueError("n_starts, n_steps and chunk must be at least 1")
+    if len(observations) == 0:
+        raise ValueError("no observations to retrieve")
+    names = [str(i) for i in range(len(observations))] if names is None else list(names)
+    if len(names) != len(observations) or len(set(names)) != len(names):
+        raise ValueError("names must be distinct, one per observation")
+    checked = [check(o, name) for o, name in zip(observations, names, strict=True)]
+    # One padded length for all chunks, so that the program compiles once.
+    n_points = max(len(o.depth) for o in checked)
+    chunk = min(chunk, len(checked))
+    keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(jnp.arange(len(checked)))
+    parts = []
+    for start in range(0, len(checked), chunk):
+        stop = min(start + chunk, len(checked))
+        rows = [min(i, stop - 1) for i in range(start, start + chunk)]  # the last chunk is padded
+        depth_targets = [
+            likelihoods.depth_target(checked[i], np.asarray(model.depth_error), n_points)
+            for i in rows
+        ]
+        targets: list[Any] = depth_targets
+        if likelihood == "paper":
+            targets = [likelihoods.pixel_target(checked[i]) for i in rows]
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *targets)
+        fits = _inpaint(
+            keys[jnp.asarray(rows)],
+            model,
+            stacked,
+            n_starts=n_starts,
+            n_steps=n_steps,
+            likelihood=likelihood,
+        )
+        part = _collect(
+            names[start:stop],
+            depth_targets[: stop - start],
+            jax.tree.map(lambda x: np.asarray(x)[: stop - start], fits),
+            weighted=likelihood == "gaussian",
+        )
+        parts.append(part)
+        if on_result is not None:
+            on_result(part)
+        if progress is not None:
+            progress(stop, len(checked))
+    return concatenate(parts)
+
+
+@partial(jax.jit, static_argnames=("n_starts", "n_steps", "likelihood"))
+def _inpaint(
+    keys: jax.Array,
+    model: Model,
+    targets: Any,
+    *,
+    n_starts: int,
+    n_steps: int,
+    likelihood: str,
+) -> tuple[jax.Array, ...]:
+    """Best-fit arrays of each (target, start), decoded: aspa, depth, theta and final loss."""
+    contextual = likelihoods.depth_loss if likelihood == "gaussian" else pixel_loss
+    latent_dim = model.networks.latent_dim
+    # A rate that falls to zero ends at the optimum instead of around it.
+    optimizer = optax.adam(optax.cosine_decay_schedule(0.03, n_steps))
+    run = inpainter(
+        model.generate,
+        model.score,
+        latent_dim=latent_dim,
+        contextual_fn=contextual,
+        optimizer=optimizer,
+        n_steps=n_steps,
+    ).run
+
+    def one_start(key: jax.Array, target: Any) -> tuple[jax.Array, ...]:
+        state, _ = run(key, target)
+        assert isinstance(state, InpaintState)
+        aspa = model.generate(state.latent)
+        depth, theta = aspa_layout.decode(aspa)
+        return aspa, depth, theta, contextual(aspa, target)
+
+    def one_target(key: jax.Array, target: Any) -> tuple[jax.Array, ...]:
+        starts = jax.random.split(key, n_starts)
+        return jax.vmap(one_start, (0, None))(starts, target)
+
+    return jax.vmap(one_target)(keys, targets)
+
+
+def _collect(
+    names: Sequence[str],
+    targets: Sequence[likelihoods.DepthTarget],
+    fits: tuple[np.ndarray, ...],
+    *,
+    weighted: bool,
+) -> Retrieval:
+    aspa, depth, theta, loss = fits
+    n, n_starts = loss.shape
+    chi2 = np.empty((n, n_starts))
+    freedom = np.empty(n)
+    for i, target in enumerate(targets):
+        operator, observed, sigma = (np.asarray(x, np.float64) for x in target)
+        residual = (observed - depth[i].astype(np.float64) @ operator.T) / sigma
+        chi2[i] = np.square(residual).sum(axis=1)
+        freedom[i] = max(likelihoods.n_usable(target) - grid.N_PARAMETERS, 1)
+    best = chi2.argmin(axis=1)
+    rows = np.arange(n)
+    weights = np.full((n, n_starts), 1 / n_starts)
+    if weighted:
+        weights = np.exp(-0.5 * (chi2 - chi2[rows, best][:, None]))
+        weights /= weights.sum(axis=1, keepdims=True)
+    size = effective_sample_size(weights)
+    reduced = chi2[rows, best] / freedom
+    flags = []
+    for i in range(n):
+        notes = []
+        if reduced[i] > POOR_FIT:
+            notes.append("poor_fit")
+        if weighted and size[i] < 0.1 * n_starts:
+            notes.append("few_effective_samples")
+        flags.append(",".join(notes))
+    return Retrieval(
+        names=tuple(names),
+        samples=theta,
+        weights=weights,
+        log_evidence=np.full(n, np.nan),
+        reduced_chi2=reduced,
+        effective_sample_size=size,
+        flags=tuple(flags),
+        depth=depth,
+        aspa=aspa[rows, best],
+        loss=loss,
+    )

@@ -1,0 +1,73 @@
+"""From weighted samples to numbers: quantiles, effective sample size, weights."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+
+QUANTILES = (0.16, 0.5, 0.84)
+
+
+def weighted_quantile(
+    samples: Float[np.ndarray, "n d"],
+    weights: Float[np.ndarray, " n"],
+    q: tuple[float, ...] = QUANTILES,
+) -> Float[np.ndarray, "q d"]:
+    """Quantiles of each column of weighted samples.
+
+    The weighted distribution function is interpolated between the midpoints of its steps, so that
+    equal weights give the usual sample quantiles (Hazen's plotting positions).
+
+    Args:
+      samples: (n, d).
+      weights: (n,) non-negative, not all zero; need not sum to 1.
+      q: probabilities in [0, 1].
+
+    Returns:
+      (len(q), d).
+
+    Raises:
+      ValueError: weights negative, not finite, or all zero.
+    """
+    samples = np.asarray(samples, np.float64)
+    weights = np.asarray(weights, np.float64)
+    if not np.all(np.isfinite(weights)) or np.any(weights < 0) or weights.sum() <= 0:
+        raise ValueError("weights must be finite, non-negative and not all zero")
+    out = np.empty((len(q), samples.shape[1]))
+    for column in range(samples.shape[1]):
+        order = np.argsort(samples[:, column], kind="stable")
+        order = order[weights[order] > 0]
+        w = weights[order] / weights.sum()
+        out[:, column] = np.interp(q, np.cumsum(w) - w / 2, samples[order, column])
+    return out
+
+
+def effective_sample_size(weights: Float[np.ndarray, "... n"]) -> Float[np.ndarray, "..."]:
+    """Kish's effective sample size (sum w)^2 / sum w^2, between 1 and n."""
+    weights = np.asarray(weights, np.float64)
+    return weights.sum(axis=-1) ** 2 / np.square(weights).sum(axis=-1)
+
+
+def coverage(
+    samples: Float[np.ndarray, "m n d"],
+    weights: Float[np.ndarray, "m n"],
+    truth: Float[np.ndarray, "m d"],
+    level: float = 0.68,
+) -> Float[np.ndarray, " d"]:
+    """Share of spectra whose true value lies in the central credible interval of `level`.
+
+    Args:
+      samples: (m, n, d) samples of m posteriors.
+      weights: (m, n).
+      truth: (m, d).
+      level: probability content of the interval.
+
+    Returns:
+      (d,), near `level` for calibrated posteriors.
+    """
+    tail = (1 - level) / 2
+    bounds = np.stack(
+        [weighted_quantile(s, w, (tail, 1 - tail)) for s, w in zip(samples, weights, strict=True)]
+    )
+    inside = (truth >= bounds[:, 0]) & (truth <= bounds[:, 1])
+    return inside.mean(axis=0)

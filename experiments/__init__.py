@@ -1,0 +1,1 @@
+"""Thin mains and their configurations; run as `python -m experiments.<name>`."""

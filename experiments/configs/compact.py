@@ -1,0 +1,30 @@
+"""The compact dense pair, the network of the shipped weights.
+
+python -m experiments.train --config experiments/configs/compact.py --out runs/compact
+
+Expect, on two cores: see the model card (`exogan_jax.files.checkpoints.model_card()`).
+"""
+
+from ml_collections import ConfigDict
+
+
+def get_config() -> ConfigDict:
+    """All settings of `experiments.train`."""
+    return ConfigDict(
+        {
+            "name": "compact",
+            "network": "compact",
+            "options": {"width": 512, "depth": 3},
+            "seed": 0,
+            "n_spectra": 200_000,
+            "batch_size": 128,
+            "n_steps": 60_000,
+            "steps_per_call": 200,
+            "learning_rate": 4e-4,
+            "final_rate_fraction": 0.02,  # cosine decay to this fraction
+            "generator_steps": 1,
+            "r1_weight": 0.01,
+            "ema_decay": 0.999,
+            "n_held_out": 64,  # spectra that measure the generator's own error
+        }
+    )

@@ -1,0 +1,23 @@
+"""A minute's run of the whole training on tiny data, for the test suite.
+
+python -m experiments.train --config experiments/configs/quicktest.py --out runs/quicktest
+
+Expect: a model file, and nothing learnt.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments.configs import compact
+
+
+def get_config() -> ConfigDict:
+    """All settings of `experiments.train`."""
+    config = compact.get_config()
+    config.name = "quicktest"
+    config.options = {"width": 16, "depth": 1}
+    config.n_spectra = 64
+    config.batch_size = 8
+    config.n_steps = 20
+    config.steps_per_call = 5
+    config.n_held_out = 2
+    return config

@@ -1,0 +1,234 @@
+"""Trains a GAN on spectra simulated from the prior and writes its weights.
+
+python -m experiments.train --config experiments/configs/compact.py --out runs/compact
+
+Resumes from OUT's last checkpoint if there is one; the result is then the same as uninterrupted.
+Writes OUT/spectra.npz (the training set), OUT/checkpoints, OUT/metrics.jsonl and OUT/NAME.safetensors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib.util
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import orbax.checkpoint as ocp
+from ml_collections import ConfigDict
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from exogan_jax import aspa, grid
+from exogan_jax.api import retrieve
+from exogan_jax.files.checkpoints import save_model
+from exogan_jax.gan.model import Model
+from exogan_jax.gan.nets import Networks, networks
+from exogan_jax.gan.step import GAN, GANState, gan
+from exogan_jax.physics.observation import Observation
+from exogan_jax.physics.opacity import load_opacities
+from exogan_jax.physics.prior import sample_prior, simulate
+
+FIRST_GUESS = 3e-5  # depth error with which the held-out spectra are fitted to measure it
+
+
+def progress_bar() -> Progress:
+    """A bar with counts and the time left."""
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    )
+
+
+def training_set(path: Path, key: jax.Array, n: int, block: int = 2048) -> tuple[np.ndarray, ...]:
+    """Depths (n, 515) and theta (n, 7), simulated or read back from `path`."""
+    if path.exists():
+        with np.load(path, allow_pickle=False) as file:
+            if file["theta"].shape[0] == n:
+                return file["depth"], file["theta"]
+    table = load_opacities()
+    theta = np.asarray(sample_prior(key, n))
+    depth = np.empty((n, grid.N_WAVELENGTH), np.float32)
+    run = jax.jit(simulate)
+    with progress_bar() as bar:
+        for start in bar.track(range(0, n, block), description="simulating (blocks)"):
+            rows = np.arange(start, start + block).clip(max=n - 1)  # one shape, one compilation
+            block_depth = np.asarray(run(jnp.asarray(theta[rows]), table))
+            depth[start : start + block] = block_depth[: n - start]
+    temporary = path.with_name("partial.npz")
+    np.savez(temporary, depth=depth, theta=theta)
+    os.replace(temporary, path)
+    return depth, theta
+
+
+def build(config: ConfigDict) -> tuple[Networks, GAN]:
+    """The networks and their training step."""
+    nets = networks(config.network, **config.options.to_dict())
+    rate = optax.cosine_decay_schedule(
+        config.learning_rate, config.n_steps, alpha=config.final_rate_fraction
+    )
+    # The generator's optimiser counts its own steps.
+    generator_rate = optax.cosine_decay_schedule(
+        config.learning_rate,
+        config.n_steps * config.generator_steps,
+        alpha=config.final_rate_fraction,
+    )
+    training = gan(
+        nets,
+        generator_optimizer=optax.adam(generator_rate, b1=0.5),
+        discriminator_optimizer=optax.adam(rate, b1=0.5),
+        generator_steps=config.generator_steps,
+        r1_weight=config.r1_weight,
+        ema_decay=config.ema_decay,
+    )
+    return nets, training
+
+
+def many_steps(training: GAN, batch_size: int, n: int) -> Callable[..., tuple[GANState, Any]]:
+    """`n` training steps as one scan; the batch of step i depends on the key and i alone."""
+
+    def one(
+        carry: tuple[jax.Array, jax.Array, jax.Array, GANState], _: None
+    ) -> tuple[Any, Any]:
+        key, depth, theta, state = carry
+        batch_key, step_key = jax.random.split(jax.random.fold_in(key, state.step))
+        rows = jax.random.randint(batch_key, (batch_size,), 0, depth.shape[0])
+        batch = jax.vmap(aspa.encode)(depth[rows], theta[rows])
+        state, info = training.step(step_key, state, batch)
+        return (key, depth, theta, state), info
+
+    def run(
+        key: jax.Array, state: GANState, depth: jax.Array, theta: jax.Array
+    ) -> tuple[GANState, Any]:
+        (_, _, _, state), infos = jax.lax.scan(one, (key, depth, theta, state), length=n)
+        return state, jax.tree.map(jnp.mean, infos)
+
+    return run
+
+
+def as_model(config: ConfigDict, state: GANState, depth_error: np.ndarray) -> Model:
+    """The trained networks as they are used: the generator's running mean."""
+
+    def variables(params: Any, stats: Any) -> Any:
+        return {"params": params, "batch_stats": stats} if stats else {"params": params}
+
+    return Model(
+        name=config.name,
+        network=config.network,
+        options=tuple(sorted(config.options.to_dict().items())),
+        generator=variables(state.ema, state.ema_stats),
+        discriminator=variables(state.discriminator, state.discriminator_stats),
+        depth_error=jnp.asarray(depth_error, jnp.float32),
+    )
+
+
+def measure_depth_error(model: Model, key: jax.Array, n: int) -> np.ndarray:
+    """The generator's own error at each wavelength (515,): how far its best fits stay from
+    noise-free spectra that it never saw (68th percentile, smoothed over 9 points).
+    """
+    theta = sample_prior(key, n)
+    depth = np.asarray(jax.jit(simulate)(theta, load_opacities()))
+    zero = np.zeros(grid.N_WAVELENGTH)
+    observations = [
+        Observation(grid.WAVELENGTH_UM, zero, one, np.full(grid.N_WAVELENGTH, 1e-6))
+        for one in depth
+    ]
+    result = retrieve(observations, model, n_starts=16)
+    best = result.loss.argmin(axis=1)
+    residual = np.abs(result.depth[np.arange(n), best] - depth)
+    error = np.quantile(residual, 0.68, axis=0)
+    error[grid.N_ENCODED :] = error[grid.N_ENCODED - 1]
+    padded = np.pad(error, 4, mode="edge")
+    return np.sqrt(np.convolve(padded**2, np.full(9, 1 / 9), mode="valid"))
+
+
+def train(config: ConfigDict, out: Path) -> Path:
+    """Trains, resuming if `out` holds a checkpoint; returns the path of the weights."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "config.json").write_text(config.to_json_best_effort(indent=2))
+    data_key, init_key, train_key, test_key = jax.random.split(jax.random.key(config.seed), 4)
+    depth, theta = training_set(out / "spectra.npz", data_key, config.n_spectra)
+    depth, theta = jnp.asarray(depth), jnp.asarray(theta)
+    _, training = build(config)
+    state = training.init(init_key)
+    options = ocp.CheckpointManagerOptions(max_to_keep=2)
+    began = time.perf_counter()
+    with (
+        ocp.CheckpointManager((out / "checkpoints").absolute(), options=options) as manager,
+        open(out / "metrics.jsonl", "a", encoding="utf-8") as log,
+        progress_bar() as bar,
+    ):
+        if (last := manager.latest_step()) is not None:
+            abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
+            state = manager.restore(last, args=ocp.args.StandardRestore(abstract))
+        run = jax.jit(
+            many_steps(training, config.batch_size, config.steps_per_call), donate_argnums=1
+        )
+        task = bar.add_task("training", total=config.n_steps, completed=int(state.step))
+        while (step := int(state.step)) < config.n_steps:
+            state, info = run(train_key, state, depth, theta)
+            step += config.steps_per_call
+            metrics = {name: round(float(x), 5) for name, x in info._asdict().items()}
+            metrics |= {"step": step, "seconds": round(time.perf_counter() - began, 1)}
+            log.write(json.dumps(metrics) + "\n")
+            log.flush()
+            bar.update(task, completed=step)
+            if step % (10 * config.steps_per_call) == 0 or step >= config.n_steps:
+                manager.save(step, args=ocp.args.StandardSave(state))
+    model = as_model(config, state, np.full(grid.N_WAVELENGTH, FIRST_GUESS))
+    error = measure_depth_error(model, test_key, config.n_held_out)
+    model = as_model(config, state, error)
+    card = {
+        "data": f"{config.n_spectra} spectra of the embedded opacity table, uniform prior over the "
+        "published bounds",
+        "training": config.to_dict(),
+        "depth_error_ppm": {
+            "median": round(float(np.median(error)) * 1e6, 1),
+            "max": round(float(error.max()) * 1e6, 1),
+        },
+        "limits": "isothermal, clear atmospheres of H2O, CO2, CO, CH4 in H2/He within the bounds",
+    }
+    path = out / f"{config.name}.safetensors"
+    save_model(path, model, card)
+    print(f"{path}: generator error {card['depth_error_ppm']} ppm")
+    return path
+
+
+def load_config(path: Path, changes: list[str]) -> ConfigDict:
+    """Reads a configuration file and applies `key=value` changes (dots for nested keys)."""
+    spec = importlib.util.spec_from_file_location("config", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise SystemExit(f"{path}: no such configuration")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    config: ConfigDict = module.get_config()
+    for change in changes:
+        name, _, value = change.partition("=")
+        if name not in config and "." not in name:
+            raise SystemExit(f"--set {change}: the configuration has no {name!r}")
+        try:
+            parsed = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            parsed = value
+        config.update_from_flattened_dict({name: parsed})
+    return config
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    args = parser.parse_args(argv)
+    train(load_config(args.config, args.set), args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""Settings and fixtures of the whole suite: strict promotion, and where the reference data lie."""
+
+import os
+from pathlib import Path
+
+import jax
+import pytest
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def dtype_promotion(request):
+    """Strict promotion of dtypes, but where optax runs: its bias correction mixes them."""
+    mode = "standard" if request.node.get_closest_marker("optax") else "strict"
+    with jax.numpy_dtype_promotion(mode):
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder of the reference data: $EXOGAN_SHARED, or `shared` beside the repository."""
+    folder = Path(os.environ.get("EXOGAN_SHARED", ROOT.parent / "shared"))
+    if not (folder / "data").is_dir():
+        pytest.skip(f"reference data not found in {folder}; set EXOGAN_SHARED to their folder")
+    return folder

@@ -1,0 +1,105 @@
+"""Inpainting on a linear generator, whose optimum is known."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from exogan_jax.gan import losses
+from exogan_jax.retrieval.inpaint import PixelTarget, inpainter, pixel_loss
+
+pytestmark = pytest.mark.optax
+LATENT = 5
+
+
+@pytest.fixture(scope="module")
+def linear():
+    matrix = jax.random.normal(jax.random.key(0), (33 * 33, LATENT)) / 30
+
+    def generate(z):
+        return (matrix @ z).reshape(33, 33) + 0.5
+
+    return generate
+
+
+def flat_score(aspa):
+    return jnp.zeros((), aspa.dtype)
+
+
+def squared(aspa, target):
+    return jnp.square(target.mask * (aspa - target.aspa)).sum()
+
+
+def make(linear, **options):
+    options = {"optimizer": optax.adam(optax.cosine_decay_schedule(0.1, 400)), "n_steps": 400} | options
+    return inpainter(linear, flat_score, latent_dim=LATENT, **options)
+
+
+def test_finds_the_known_optimum_of_both_losses(linear):
+    truth = jnp.array([0.3, -0.8, 0.1, 0.9, -0.2])
+    mask = jnp.zeros((33, 33)).at[:10].set(1.0)  # a third of the array is seen
+    target = PixelTarget(linear(truth), mask)
+    for contextual in (pixel_loss, squared):
+        state, info = make(linear, contextual_fn=contextual).run(jax.random.key(1), target)
+        np.testing.assert_allclose(state.latent, truth, atol=2e-3)
+        assert info.loss.shape == (400,) and float(info.contextual[-1]) < 0.05
+
+
+def test_latent_stays_in_its_box_when_the_optimum_is_outside(linear):
+    target = PixelTarget(linear(jnp.full(LATENT, 3.0)), jnp.ones((33, 33)))
+    state, _ = make(linear, contextual_fn=squared).run(jax.random.key(2), target)
+    assert float(jnp.abs(state.latent).max()) <= 1.0
+    assert float(state.latent.max()) == 1.0
+
+
+def test_hidden_pixels_do_not_matter(linear):
+    mask = jnp.ones((33, 33)).at[20:].set(0.0)
+    seen = linear(jnp.full(LATENT, 0.5))
+    run = make(linear, n_steps=20).run
+    one, _ = run(jax.random.key(3), PixelTarget(seen, mask))
+    other, _ = run(jax.random.key(3), PixelTarget(seen.at[20:].set(7.0), mask))
+    np.testing.assert_array_equal(one.latent, other.latent)
+
+
+def test_loss_is_the_papers(linear):
+    target = PixelTarget(linear(jnp.zeros(LATENT)), jnp.ones((33, 33)))
+
+    def score(aspa):
+        return aspa.mean()
+
+    paint = inpainter(linear, score, latent_dim=LATENT)
+    state = paint.init(jax.random.key(4))
+    _, info = paint.step(state, target)
+    aspa = linear(state.latent)
+    contextual = np.abs(np.asarray(aspa) - np.asarray(target.aspa)).sum()
+    perceptual = np.log1p(np.exp(-np.asarray(aspa).mean()))
+    np.testing.assert_allclose(info.contextual, contextual, rtol=1e-5)
+    np.testing.assert_allclose(info.loss, contextual + 0.1 * perceptual, rtol=1e-5)
+    np.testing.assert_allclose(losses.perceptual_loss(score(aspa)), perceptual, rtol=1e-5)
+
+
+def test_vmap_over_starts_and_targets_agrees_with_single_runs(linear):
+    targets = PixelTarget(
+        jnp.stack([linear(jnp.full(LATENT, 0.2)), linear(jnp.full(LATENT, -0.6))]),
+        jnp.ones((2, 33, 33)),
+    )
+    keys = jax.random.split(jax.random.key(5), (2, 3))
+    run = make(linear, contextual_fn=squared, n_steps=30).run  # |x| would amplify rounding
+    states, infos = jax.jit(jax.vmap(jax.vmap(run, (0, None)), (0, 0)))(keys, targets)
+    assert states.latent.shape == (2, 3, LATENT) and infos.loss.shape == (2, 3, 30)
+    for i in range(2):
+        for j in range(3):
+            one, info = run(keys[i, j], jax.tree.map(lambda x, i=i: x[i], targets))
+            np.testing.assert_allclose(states.latent[i, j], one.latent, atol=2e-5)
+            np.testing.assert_allclose(infos.loss[i, j], info.loss, rtol=1e-4, atol=1e-4)
+
+
+def test_run_is_a_scan_over_step(linear):
+    target = PixelTarget(linear(jnp.zeros(LATENT)), jnp.ones((33, 33)))
+    paint = make(linear, n_steps=3)
+    state = paint.init(jax.random.key(6))
+    for _ in range(3):
+        state, info = paint.step(state, target)
+    final, trace = paint.run(jax.random.key(6), target)
+    np.testing.assert_allclose(final.latent, state.latent, rtol=1e-6)
+    np.testing.assert_allclose(trace.loss[-1], info.loss, rtol=1e-6)
