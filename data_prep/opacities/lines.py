@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.special import wofz
 
@@ -13,6 +15,9 @@ C2 = 1.438776877
 PASCAL_PER_ATM = 101325.0
 
 _CHUNK = 512
+
+#: (which lines, grid indices (lines, reach)) -> cross-section there
+Profile = Callable[[slice, np.ndarray], np.ndarray]
 
 
 def voigt(offset: np.ndarray, sigma: np.ndarray, gamma: np.ndarray) -> np.ndarray:
@@ -27,7 +32,7 @@ def doppler_sigma(wavenumber: np.ndarray, temperature: float, mass: float) -> np
     return wavenumber * speed / SPEED_OF_LIGHT
 
 
-def _add(total: np.ndarray, first: int, count: int, centre: np.ndarray, profile) -> None:
+def _add(total: np.ndarray, count: int, centre: np.ndarray, profile: Profile) -> None:
     """Add profile(lines, index) on the 2 count + 1 points about each centre, in place."""
     reach = np.arange(-count, count + 1)
     for a in range(0, len(centre), _CHUNK):
@@ -60,11 +65,16 @@ def cross_section(
     that top, so the sum is the Voigt profile inside and continuous at the seam.
 
     Args:
-      position, strength: (lines,) in ascending order, cm^-1 and cm / molecule.
-      sigma, gamma: (lines,) Gaussian sigma and Lorentz half width [cm^-1].
+      start: first wavenumber of the grid [cm^-1].
+      step: spacing of the grid [cm^-1].
+      n: number of grid points.
+      position: (lines,) in ascending order [cm^-1].
+      strength: (lines,) in cm / molecule.
+      sigma: (lines,) Gaussian sigma [cm^-1].
+      gamma: (lines,) Lorentz half width [cm^-1].
       cutoff: lines reach this far from their centre [cm^-1].
     """
-    near = max(0.4, 3.0 * float(gamma.max()), 30.0 * float(sigma.max()))
+    near = max(60.0 * step, 3.0 * float(gamma.max()), 30.0 * float(sigma.max()))
     coarse_step = near / 10.0
     margin = cutoff + near
     coarse_n = int(np.ceil((n * step + 2 * margin) / coarse_step)) + 2
@@ -85,10 +95,10 @@ def cross_section(
 
     coarse = np.zeros(coarse_n)
     centre = np.rint((position - coarse_start) / coarse_step).astype(int)
-    _add(coarse, 0, int(np.ceil(cutoff / coarse_step)), centre, wing)
+    _add(coarse, int(np.ceil(cutoff / coarse_step)), centre, wing)
     fine = np.zeros(n)
     centre = np.rint((position - start) / step).astype(int)
-    _add(fine, 0, int(np.ceil(near / step)), centre, core)
+    _add(fine, int(np.ceil(near / step)), centre, core)
     grid = start + step * np.arange(n)
     coarse_grid = coarse_start + coarse_step * np.arange(coarse_n)
     return np.maximum(fine + np.interp(grid, coarse_grid, coarse), 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ MOLAR_MASS: np.ndarray = np.array(
     ]
 )
 
+PACKED = ("log10_cross_section", "log10_cia")
+
 
 def packing(values: np.ndarray) -> dict:
     """CF packing of an array into int16, over its own range."""
@@ -29,6 +32,7 @@ def packing(values: np.ndarray) -> dict:
     scale = (high - low) / 65000.0
     return {
         "dtype": "int16",
+        "_FillValue": np.int16(-32768),  # never used: the range maps to -32500..32500
         "scale_factor": scale,
         "add_offset": low + 32500.0 * scale,
         "zlib": True,
@@ -37,12 +41,22 @@ def packing(values: np.ndarray) -> dict:
     }
 
 
-def dataset(log10_cross_section: np.ndarray, log10_cia: np.ndarray, pairs, attrs) -> xr.Dataset:
+def dataset(
+    log10_cross_section: np.ndarray,
+    log10_cia: np.ndarray,
+    pairs: Sequence[str],
+    attrs: Mapping[str, str],
+) -> xr.Dataset:
     """The table as an xarray dataset.
 
     Args:
       log10_cross_section: (gas, g, temperature, pressure, 515), m^2 / molecule.
       log10_cia: (pair, temperature, 515), m^-1 amagat^-2.
+      pairs: names of the collision pairs.
+      attrs: the file's global attributes.
+
+    Raises:
+      ValueError: an array holds NaN, infinities or values below the floor.
     """
     for name, array in (("cross-section", log10_cross_section), ("CIA", log10_cia)):
         if not np.all(np.isfinite(array)) or np.min(array) < LOG10_FLOOR:
@@ -65,17 +79,31 @@ def dataset(log10_cross_section: np.ndarray, log10_cia: np.ndarray, pairs, attrs
             "cia_temperature": ("cia_temperature", np.array(TEMPERATURE), {"units": "K"}),
         },
     )
+    out = out.assign_attrs(attrs)
+    return out.assign_attrs(fingerprint=fingerprint(out))
+
+
+def fingerprint(table: xr.Dataset) -> str:
+    """SHA-256 over the arrays as stored: the same before writing and after reading."""
     digest = hashlib.sha256()
-    for name in sorted(out.data_vars):
+    for name in sorted(str(name) for name in table.variables):
+        values = table[name].values
         digest.update(name.encode())
-        digest.update(np.ascontiguousarray(out[name].values.astype("<f4")).tobytes())
-    return out.assign_attrs(attrs | {"fingerprint": "sha256:" + digest.hexdigest()})
+        if name in PACKED:
+            rule = packing(values)
+            codes = np.rint((values - rule["add_offset"]) / rule["scale_factor"])
+            digest.update(np.ascontiguousarray(codes.astype("<i2")).tobytes())
+        elif values.dtype.kind in "OU":
+            digest.update(" ".join(str(v) for v in values).encode())
+        else:
+            digest.update(np.ascontiguousarray(values.astype("<f8")).tobytes())
+    return "sha256:" + digest.hexdigest()
 
 
 def write(table: xr.Dataset, path: Path) -> None:
     """Write to a neighbouring file, then rename, so that readers never see half a table."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    encoding = {name: packing(table[name].values) for name in ("log10_cross_section", "log10_cia")}
+    encoding = {name: packing(table[name].values) for name in PACKED}
     part = path.with_name(path.name + ".part")
     table.to_netcdf(part, engine="h5netcdf", encoding=encoding)
     os.replace(part, path)

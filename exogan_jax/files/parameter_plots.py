@@ -43,9 +43,9 @@ def _span(samples: np.ndarray, weights: np.ndarray, truth: float, i: int) -> tup
 def _inner_ticks(span: tuple[float, float]) -> FixedLocator:
     """Ticks away from the ends of an axis, where the labels of two panels would meet."""
     low, high = span
-    ticks = MaxNLocator(4).tick_values(low, high)
     edge = 0.08 * (high - low)
-    return FixedLocator(ticks[(ticks > low + edge) & (ticks < high - edge)])
+    ticks = MaxNLocator(4).tick_values(low, high)
+    return FixedLocator([x for x in ticks if low + edge < x < high - edge])
 
 
 def _truth_or_nan(truth: np.ndarray | None) -> np.ndarray:

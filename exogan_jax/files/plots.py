@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import jax
 import matplotlib
 import numpy as np
 from jaxtyping import Float
@@ -23,12 +24,17 @@ from exogan_jax.files.atomic import replacing
 from exogan_jax.files.parameter_plots import plot_corner, plot_histograms
 from exogan_jax.files.style import BLUE, DPI, RED, SKY, STYLE
 from exogan_jax.physics.observation import Observation, binning_operator
+from exogan_jax.retrieval.likelihood import grid_spectrum
 from exogan_jax.retrieval.posterior import QUANTILES, weighted_quantile
 from exogan_jax.retrieval.results import Retrieval
 
 __all__ = ["plot_aspa", "plot_corner", "plot_histograms", "plot_spectrum", "save_figures"]
 
 _TICKS_UM = (0.3, 0.5, 1, 2, 3, 5, 10, 20, 30, 50)
+# Compiled, because op by op they take seconds.
+_encode = jax.jit(aspa.encode)
+_decode = jax.jit(aspa.decode)
+_observed_mask = jax.jit(aspa.observed_mask)
 _INNER = 23  # side of the ASPA's area 1, which holds the spectrum
 _CROWD = 150  # points above which they are drawn small and grey
 
@@ -152,25 +158,18 @@ def aspa_panels(
 ) -> tuple[np.ndarray, np.ndarray]:
     """What an observation fills of an ASPA, for `plot_aspa`.
 
-    Observed points enter as the weighted means of their bins. A section's bounds need all of its
-    points; those of a partial section are taken from the completed spectrum where it is missing.
+    A section's bounds need all of its points; those of a section observed in part are taken from
+    the completed spectrum where the observation is missing.
 
     Returns:
       The array (33, 33), NaN where not known, and the mask (33, 33) of what was observed. The
       parameters are known where `truth` is, and never observed.
     """
-    wavelength, _, depth, sigma = (np.asarray(x, np.float64) for x in observation)
-    step = np.log(grid.WAVELENGTH_UM[-1] / wavelength) / np.log(1 + 1 / grid.RESOLUTION)
-    index = np.clip(grid.N_WAVELENGTH - 1 + np.round(step).astype(int), 0, grid.N_WAVELENGTH - 1)
-    inverse = np.bincount(index, sigma**-2, grid.N_WAVELENGTH)
-    observed = inverse > 0
-    merged = np.array(aspa.decode(completed)[0], np.float32)
-    merged[observed] = np.bincount(index, depth / sigma**2, grid.N_WAVELENGTH)[observed]
-    merged[observed] /= inverse[observed]
-
+    depth, observed = grid_spectrum(observation)
+    merged = np.where(observed, depth, np.asarray(_decode(completed)[0])).astype(np.float32)
     theta = np.full(grid.N_PARAMETERS, np.nan) if truth is None else np.asarray(truth)
-    pixels = np.array(aspa.encode(merged, theta.astype(np.float32)))
-    mask = np.array(aspa.observed_mask(observed))
+    pixels = np.array(_encode(merged, theta.astype(np.float32)))
+    mask = np.array(_observed_mask(observed))
     points = mask[:_INNER, :_INNER].reshape(-1)
     points[: grid.N_ENCODED] = observed[: grid.N_ENCODED]
     mask[:_INNER, :_INNER] = points.reshape(_INNER, _INNER)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
@@ -21,7 +21,7 @@ from exogan_jax.files.atomic import replacing
 from exogan_jax.physics.observation import Observation, check
 from exogan_jax.retrieval.results import Retrieval
 
-_ENGINE = "h5netcdf"
+_ENGINE: Final = "h5netcdf"
 _SCALARS = ("log_evidence", "reduced_chi2", "effective_sample_size")
 _UNITS = {"wavelength_um": "um", "half_width_um": "um", "depth": "1", "sigma": "1"}
 

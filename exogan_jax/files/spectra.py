@@ -194,8 +194,12 @@ def write_spectrum(
       OSError: the folder is missing or not writable.
     """
     path = Path(path)
+    if not star_radius > 0:
+        raise ValueError(f"{path}: star_radius must be above 0, got {star_radius}")
     wavelength, half_width, depth, sigma = check(observation, str(path))
-    columns = [wavelength, depth / star_radius**2, sigma / star_radius**2]
+    depth, sigma = depth / star_radius**2, sigma / star_radius**2
+    check(Observation(wavelength, half_width, depth, sigma), str(path))
+    columns = [wavelength, depth, sigma]
     if np.any(half_width > 0):
         columns.append(2 * half_width)
     names = ["wavelength [um]", "depth (Rp/Rs)^2", "1-sigma error", "bin width [um]"]

@@ -32,13 +32,13 @@ def read_lines(path: Path) -> tuple[list[str], str]:
       SpectrumError: missing, a folder, unreadable, empty, too long, or not text.
     """
     try:
-        if path.is_dir():
-            fail(path, "is a folder", "name the files in it")
         with path.open("rb") as file:
             content = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
         fail(path, "no such file", "check the path")
-    except (OSError, ValueError) as error:
+    except IsADirectoryError:
+        fail(path, "is a folder", "name the files in it")
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
         reason = getattr(error, "strerror", None) or error
         fail(path, f"cannot be read ({reason})", "check the path and its permissions")
     if not content.strip():

@@ -1,28 +1,42 @@
-"""The 5x5 stride-2 convolution of the DCGAN and its transpose, written as matrix products.
+"""The 5x5 convolution of stride 2 of the DCGAN and its transpose, as sums of small convolutions of
+stride 1 without padding or dilation.
 
-XLA's CPU back end has no fast path for strided or dilated convolutions, nor for their gradients:
-the same layers through `lax.conv_general_dilated` are an order of magnitude slower there.
+XLA's CPU back end runs such convolutions, and their gradients, at the speed of matrix products.
+The same layers as one strided or dilated `lax.conv_general_dilated` each take its slow path, in
+the forward pass or in a gradient, and are ten to fifty times slower there.
 """
 
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
+from jax import lax
 from jaxtyping import Array, Float
 
 _KERNEL = 5
 
 
 def _padding(size: int) -> tuple[int, int, int]:
-    """Output size and the zeros before and after of a SAME convolution of stride 2."""
+    """Output size, and zeros before and after, of a SAME convolution of stride 2."""
     out = -(-size // 2)
     total = max(2 * (out - 1) + _KERNEL - size, 0)
     return out, total // 2, total - total // 2
+
+
+def _convolve(
+    x: Float[Array, "n h w cin"], kernel: Float[Array, "kh kw cin cout"]
+) -> Float[Array, "n h2 w2 cout"]:
+    numbers = ("NHWC", "HWIO", "NHWC")
+    return lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=numbers)
 
 
 def conv_stride2(
     x: Float[Array, "n h w cin"], kernel: Float[Array, "5 5 cin cout"]
 ) -> Float[Array, "n h2 w2 cout"]:
     """Convolution of stride 2 with SAME padding: equal to `lax.conv_general_dilated` (NHWC, HWIO).
+
+    Even rows of the kernel only meet even rows of the padded input, odd rows odd rows, and so for
+    columns: the result is the sum of four convolutions of stride 1.
 
     Args:
       x: (n, h, w, cin).
@@ -31,15 +45,30 @@ def conv_stride2(
     Returns:
       (n, ceil(h / 2), ceil(w / 2), cout).
     """
-    rows, top, bottom = _padding(x.shape[1])
-    columns, left, right = _padding(x.shape[2])
-    padded = jnp.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
-    taps = [
-        padded[:, i : i + 2 * rows - 1 : 2, j : j + 2 * columns - 1 : 2]
-        for i in range(_KERNEL)
-        for j in range(_KERNEL)
+    _, top, bottom = _padding(x.shape[1])
+    _, left, right = _padding(x.shape[2])
+    x = jnp.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
+    first, *others = [
+        _convolve(x[:, row::2, column::2], kernel[row::2, column::2])
+        for row in range(2)
+        for column in range(2)
     ]
-    return jnp.concatenate(taps, axis=-1) @ kernel.reshape(-1, kernel.shape[-1])
+    return sum(others, start=first)
+
+
+def _phase(parity: int, size: int) -> tuple[int, int, int]:
+    """Which outputs of a transposed convolution the kernel's taps of one parity make.
+
+    Output y is the sum over x[o] * kernel[i] with y + before = 2 o + i. For i = 2 u + parity that
+    is x[m - u], m = (y + before - parity) / 2: a convolution of x, of stride 1.
+
+    Returns:
+      The first such y, their number, and the first x that they need.
+    """
+    _, before, _ = _padding(size)
+    first = (parity - before) % 2
+    taps = len(range(parity, _KERNEL, 2))
+    return first, (size - first + 1) // 2, (first + before - parity) // 2 - (taps - 1)
 
 
 def conv_transpose_stride2(
@@ -49,9 +78,9 @@ def conv_transpose_stride2(
 ) -> Float[Array, "n h2 w2 cout"]:
     """Transposed convolution: the gradient of `conv_stride2` with respect to its input.
 
-    Equal to TensorFlow's `conv2d_transpose` of stride 2 with SAME padding. Output pixels of the
-    same parity share their taps, so each of the four parities is a small convolution of `x`
-    itself; the four results are interleaved.
+    Equal to TensorFlow's `conv2d_transpose` of stride 2 with SAME padding. Output pixels whose row
+    and column have the same parity share their taps: each of the four sets is a convolution of
+    stride 1 of `x` itself, and the four are interleaved.
 
     Args:
       x: (n, h, w, cin).
@@ -64,26 +93,21 @@ def conv_transpose_stride2(
     Raises:
       ValueError: `conv_stride2` does not take `out_size` to x's height and width.
     """
-    n, h, w, _ = x.shape
-    (rows, top, _), (columns, left, _) = _padding(out_size[0]), _padding(out_size[1])
-    if (rows, columns) != (h, w):
-        raise ValueError(f"({h}, {w}) cannot be upsampled by 2 to {out_size}")
-    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-
-    def taps(parity: int, before: int) -> list[tuple[int, int]]:
-        # Output 2m + parity = 2o + i - before joins input o = m + shift with kernel row i.
-        return [
-            (i, (parity + before - i) // 2)
-            for i in range(_KERNEL)
-            if (parity + before - i) % 2 == 0
-        ]
-
-    def phase(row: int, column: int) -> Float[Array, "n h w cout"]:
-        pairs = [(a, b) for a in taps(row, top) for b in taps(column, left)]
-        patches = [padded[:, 1 + r : 1 + r + h, 1 + c : 1 + c + w] for (_, r), (_, c) in pairs]
-        weights = [kernel[i, j].T for (i, _), (j, _) in pairs]
-        return jnp.concatenate(patches, axis=-1) @ jnp.concatenate(weights)
-
-    phases = jnp.stack([jnp.stack([phase(r, c) for c in range(2)], axis=3) for r in range(2)], 2)
-    out = phases.reshape(n, 2 * h, 2 * w, -1)
-    return out[:, : out_size[0], : out_size[1]]
+    shape = x.shape[1:3]
+    if tuple(_padding(size)[0] for size in out_size) != shape:
+        raise ValueError(f"{shape} cannot be upsampled by 2 to {out_size}")
+    x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    # A convolution proper flips the kernel; lax correlates.
+    flipped = kernel.transpose(0, 1, 3, 2)
+    out = jnp.zeros((), x.dtype)
+    for row in range(2):
+        for column in range(2):
+            taps = flipped[row::2, column::2][::-1, ::-1]
+            corner, spread = [slice(None)], [(0, 0, 0)]
+            for parity, size, n_taps in zip((row, column), out_size, taps.shape[:2], strict=True):
+                first, count, start = _phase(parity, size)
+                corner.append(slice(start + 1, start + count + n_taps))
+                spread.append((first, size - first - 2 * count + 1, 1))
+            part = _convolve(x[tuple(corner)], taps)
+            out = out + lax.pad(part, np.zeros((), x.dtype), [*spread, (0, 0, 0)])
+    return out

@@ -23,7 +23,7 @@ def sample_prior(key: jax.Array, n: int) -> Float[Array, "n 7"]:
     """
     low = jnp.asarray(grid.LOWER, jnp.float32)
     high = jnp.asarray(grid.UPPER, jnp.float32)
-    return low + (high - low) * jax.random.uniform(key, (n, grid.N_PARAMETERS))
+    return jax.random.uniform(key, (n, grid.N_PARAMETERS), minval=low[None], maxval=high[None])
 
 
 def simulate(

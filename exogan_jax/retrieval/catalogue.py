@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -48,7 +49,8 @@ def retrieve(
       observations: spectra, of any lengths and wavelengths.
       model: a trained pair of networks.
       names: one per observation, distinct; the default is "0", "1", ...
-      seed: of all random numbers; a result does not depend on `chunk`.
+      seed: of all random numbers; a result depends on it and on the observation's name, not on
+        `chunk` or on the other observations.
       n_starts: latents per observation (64 in the paper).
       n_steps: Adam steps per latent.
       likelihood: "gaussian" compares depths with their errors, "paper" compares pixels of
@@ -77,7 +79,9 @@ def retrieve(
     # One padded length for all chunks, so that the program compiles once.
     n_points = max(len(o.depth) for o in checked)
     chunk = min(chunk, len(checked))
-    keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(jnp.arange(len(checked)))
+    # A key by name: a spectrum's result does not depend on its neighbours, nor on a resume.
+    name_hash = jnp.asarray([zlib.crc32(name.encode()) for name in names], jnp.uint32)
+    keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(name_hash)
     parts = []
     for start in range(0, len(checked), chunk):
         stop = min(start + chunk, len(checked))

@@ -1,0 +1,85 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from exogan_jax import load_model
+from exogan_jax.files.checkpoints import model_card, model_names, save_model
+from exogan_jax.gan.model import Model
+from exogan_jax.gan.nets import networks
+
+
+def tiny(network: str, **options) -> Model:
+    nets = networks(network, **options)
+    return Model(
+        name="tiny",
+        network=network,
+        options=tuple(sorted(options.items())),
+        generator=nets.generator.init(jax.random.key(0), jnp.zeros((1, nets.latent_dim))),
+        discriminator=nets.discriminator.init(jax.random.key(1), jnp.zeros((1, 33, 33))),
+        depth_error=jnp.linspace(1e-5, 1e-4, 515),
+    )
+
+
+@pytest.mark.parametrize(
+    ("network", "options"),
+    [("compact", {"width": 8, "depth": 1, "latent_dim": 5}), ("paper", {"width": 2})],
+)
+def test_a_saved_model_comes_back_the_same(tmp_path, network, options):
+    model = tiny(network, **options)
+    path = tmp_path / "tiny.safetensors"
+    save_model(path, model, {"data": "none", "metrics": {"loss": 1.5}})
+    back = load_model(path)
+    assert back.network == network and dict(back.options) == options
+    z = jax.random.uniform(jax.random.key(2), (model.networks.latent_dim,), minval=-1.0)
+    np.testing.assert_array_equal(back.generate(z), model.generate(z))
+    np.testing.assert_array_equal(back.score(back.generate(z)), model.score(model.generate(z)))
+    np.testing.assert_array_equal(back.depth_error, model.depth_error)
+    assert model_card(path) == {"data": "none", "metrics": {"loss": 1.5}}
+    assert [p.name for p in tmp_path.iterdir()] == ["tiny.safetensors"]
+
+
+def test_jit_and_vmap_take_a_model_as_an_argument():
+    model = tiny("compact", width=8, depth=1, latent_dim=5)
+    z = jax.random.uniform(jax.random.key(3), (4, 5), minval=-1.0)
+    batch = jax.jit(lambda m, z: jax.vmap(m.generate)(z))(model, z)
+    np.testing.assert_allclose(batch[2], model.generate(z[2]), atol=1e-6)
+
+
+def test_default_model_ships_and_draws_plausible_arrays():
+    assert "compact" in model_names()
+    model = load_model()
+    z = jax.random.uniform(jax.random.key(0), (16, model.networks.latent_dim), minval=-1.0)
+    arrays = np.asarray(jax.vmap(model.generate)(z))
+    assert arrays.shape == (16, 33, 33) and arrays.min() >= 0 and arrays.max() <= 1
+    assert arrays.std(axis=0).mean() > 0.05  # not one mode
+    error = np.asarray(model.depth_error)
+    assert error.shape == (515,) and np.all(error > 0) and np.median(error) < 2e-4
+    assert {"data", "training", "limits"} <= set(model_card())
+
+
+def test_what_is_no_model_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="neither a file nor a shipped model"):
+        load_model(tmp_path / "none.safetensors")
+    text = tmp_path / "text.safetensors"
+    text.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    with pytest.raises(ValueError, match=r"text\.safetensors: not a readable safetensors file"):
+        load_model(text)
+    from safetensors.numpy import save_file
+
+    other = tmp_path / "other.safetensors"
+    save_file({"x": np.zeros(3)}, other)
+    with pytest.raises(ValueError, match="not an exogan_jax model"):
+        load_model(other)
+    path = tmp_path / "tiny.safetensors"
+    save_model(path, tiny("compact", width=8, depth=1), {})
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="not a readable"):
+        load_model(path)
+
+
+def test_arrays_that_do_not_fit_their_options_are_refused(tmp_path):
+    model = tiny("compact", width=8, depth=1)
+    wrong = Model(**(vars(model) | {"options": (("depth", 1), ("width", 9))}))
+    save_model(tmp_path / "wrong.safetensors", wrong, {})
+    with pytest.raises(ValueError, match="do not fit its options"):
+        load_model(tmp_path / "wrong.safetensors")

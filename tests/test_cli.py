@@ -1,0 +1,318 @@
+"""The command line with a retrieval that costs nothing: what it writes, says and returns."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from astropy.table import QTable
+from fake_results import TRUTH, make_observation, make_retrieval
+from test_spectra import BAD_PARS, BAD_TABLES, GOOD
+
+from exogan_jax import __version__, api, cli
+from exogan_jax.files import checkpoints, plots, results
+from exogan_jax.files.spectra import read_spectrum, write_spectrum
+from exogan_jax.retrieval.results import concatenate
+
+FIGURES = ["aspa.png", "corner.png", "histograms.png", "spectrum.png"]
+
+
+class FakeRetrieve:
+    """Stands for `api.retrieve`, in chunks of two; remembers what it was asked."""
+
+    def __init__(self):
+        self.calls = []
+        self.fail_after = None
+
+    def __call__(self, observations, model, *, names, progress, on_result, **options):
+        self.calls.append((list(names), options))
+        assert model == "the model" and len(observations) == len(names)
+        parts = []
+        for start in range(0, len(names), 2):
+            if self.fail_after is not None and start >= self.fail_after:
+                raise KeyboardInterrupt
+            part = make_retrieval(*names[start : start + 2], seed=options["seed"])
+            on_result(part)
+            progress(min(start + 2, len(names)), len(names))
+            parts.append(part)
+        return concatenate(parts)
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    fake = FakeRetrieve()
+    monkeypatch.setattr(api, "retrieve", fake)
+    monkeypatch.setattr(checkpoints, "load_model", lambda name=None: "the model")
+    return fake
+
+
+@pytest.fixture
+def no_figures(monkeypatch):
+    monkeypatch.setattr("exogan_jax.files.rundir.save_figures", lambda *args: None)
+
+
+@pytest.fixture
+def spectra(tmp_path):
+    paths = [tmp_path / f"planet_{letter}.dat" for letter in "abc"]
+    for path in paths:
+        write_spectrum(path, make_observation(), truth=TRUTH)
+    return [str(path) for path in paths]
+
+
+def run(capsys, *arguments):
+    status = cli.main(["retrieve", *map(str, arguments)])
+    out, err = capsys.readouterr()
+    assert "Traceback" not in out + err
+    return status, out, err
+
+
+def errors(err):
+    return [line for line in err.splitlines() if line.startswith("exogan: error: ")]
+
+
+def test_one_spectrum_with_all_its_files(tmp_path, capsys, fake, spectra):
+    out = tmp_path / "new" / "out"
+    options = ["--seed", 3, "--starts", 8, "--steps", 5, "--likelihood", "gaussian"]
+    status, text, err = run(capsys, spectra[0], "--out", out, *options)
+    assert status == 0 and errors(err) == []
+    names, used = fake.calls[0]
+    assert names == ["planet_a"]
+    assert used == {"seed": 3, "n_starts": 8, "n_steps": 5, "likelihood": "gaussian"}
+    folder = out / "planet_a"
+    assert sorted(p.name for p in folder.iterdir()) == sorted([*FIGURES, "posterior.nc"])
+    attrs = results.read_attrs(folder / "posterior.nc")
+    assert attrs["seed"] == 3 and attrs["model"] == checkpoints.DEFAULT_MODEL
+    assert attrs["input_sha256"] == read_spectrum(spectra[0]).sha256
+    assert attrs["exogan_jax_version"] == __version__
+    table = QTable.read(out / "summary.ecsv")
+    assert list(table["name"]) == ["planet_a"]
+    # The table on the screen: a row a parameter, with the truth.
+    rows = [line for line in text.splitlines() if re.match(r"\s*(log10|mass|radius|temp)", line)]
+    assert len(rows) == 7 and "1450" in rows[-1] and "K" in rows[-1]
+    assert len(text.splitlines()) <= 24
+
+
+def test_many_spectra_fit_one_screen(tmp_path, capsys, fake, no_figures):
+    files = []
+    for i in range(24):
+        files.append(tmp_path / f"a_planet_with_a_long_name_{i}.dat")
+        files[-1].write_text(GOOD)
+    status, text, _ = run(capsys, *files, "--out", tmp_path / "out", "--no-plots")
+    assert status == 0
+    assert len(text.splitlines()) <= 26 and max(map(len, text.splitlines())) <= 80
+    assert re.search(r"\.\.\. and \d+ more", text)
+    assert len(QTable.read(tmp_path / "out" / "summary.ecsv")) == 24
+
+
+@pytest.mark.parametrize("case", [*BAD_TABLES, *BAD_PARS])
+def test_bad_input_is_one_line_and_status_2(tmp_path, capsys, fake, case):
+    path = tmp_path / "bad.dat"
+    text = BAD_TABLES.get(case, (GOOD,))[0]
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    if case in BAD_PARS and case not in BAD_TABLES:
+        path.with_suffix(".par").write_text(BAD_PARS[case][0])
+    status, _, err = run(capsys, path, "--out", tmp_path / "out")
+    assert status == 2 and fake.calls == []
+    assert len(errors(err)) == 1 and str(path.with_suffix("")) in errors(err)[0]
+    assert err.splitlines() == errors(err)
+    assert not (tmp_path / "out").exists()
+
+
+def test_good_spectra_are_retrieved_beside_bad_ones(tmp_path, capsys, fake, spectra, no_figures):
+    bad = tmp_path / "bad.dat"
+    bad.write_text("1.1 x 1e-4\n")
+    absent = tmp_path / "absent.dat"
+    files = [bad, spectra[0], absent, spectra[1], tmp_path]
+    status, _, err = run(capsys, *files, "--out", tmp_path / "out")
+    assert status == 2
+    found = errors(err)
+    assert [str(f) in e for f, e in zip([bad, absent, tmp_path], found, strict=True)] == [True] * 3
+    assert list(QTable.read(tmp_path / "out" / "summary.ecsv")["name"]) == ["planet_a", "planet_b"]
+
+
+def test_second_run_reuses_what_fits(tmp_path, capsys, fake, spectra, no_figures):
+    out = tmp_path / "out"
+    run(capsys, *spectra[:2], "--out", out)
+    status, text, err = run(capsys, *spectra, "--out", out)
+    assert status == 0 and "2 of 3 spectra are done already" in err
+    assert [names for names, _ in fake.calls] == [["planet_a", "planet_b"], ["planet_c"]]
+    assert len(QTable.read(out / "summary.ecsv")) == 3 and "planet_c" in text
+    run(capsys, *spectra, "--out", out)
+    assert len(fake.calls) == 2
+    run(capsys, *spectra, "--out", out, "--overwrite")
+    assert len(fake.calls) == 3 and len(fake.calls[-1][0]) == 3
+
+
+@pytest.mark.parametrize(
+    "change", ["--seed=1", "--starts=2", "--steps=2", "input", "star", "damage", "--model"]
+)
+def test_any_change_is_computed_again(tmp_path, capsys, fake, spectra, no_figures, change):
+    out, path = tmp_path / "out", tmp_path / "planet_a.dat"
+    run(capsys, path, "--out", out)
+    options = [change] if change.startswith("--s") else []
+    if change == "input":
+        path.write_text(path.read_text().replace("1.1", "1.11", 1))
+    elif change == "star":
+        write_spectrum(path, make_observation(), star_radius=0.5)
+    elif change == "damage":
+        (out / "planet_a" / "posterior.nc").write_bytes(b"half")
+    elif change == "--model":
+        (tmp_path / "weights").write_bytes(b"x")
+        options = ["--model", tmp_path / "weights"]
+    status, _, _ = run(capsys, path, "--out", out, *options)
+    assert status == 0 and len(fake.calls) == 2
+
+
+def test_interrupted_run_goes_on(tmp_path, capsys, fake, spectra, no_figures):
+    fake.fail_after = 2
+    status, _, err = run(capsys, *spectra, "--out", tmp_path / "out")
+    assert status == 130 and "interrupted" in errors(err)[0]
+    fake.fail_after = None
+    status, _, err = run(capsys, *spectra, "--out", tmp_path / "out")
+    assert status == 0 and fake.calls[-1][0] == ["planet_c"]
+
+
+def test_same_stems_get_distinct_names(tmp_path, capsys, fake, no_figures):
+    files = []
+    for folder in ("x", "y", "z"):
+        (tmp_path / folder).mkdir()
+        files.append(tmp_path / folder / ("A.dat" if folder == "z" else "a.dat"))
+        files[-1].write_text(GOOD)
+    dots = tmp_path / "...dat"
+    dots.write_text(GOOD)
+    status, _, err = run(capsys, *files, dots, "--out", tmp_path / "out")
+    assert status == 0 and fake.calls[0][0] == ["a", "a_2", "A_3", "spectrum"]
+    assert f"{files[1]}: its results go to a_2/" in err
+    assert (tmp_path / "out" / "spectrum" / "posterior.nc").exists()
+
+
+def test_a_file_name_that_is_no_text(tmp_path, capsys, fake, no_figures):
+    path = tmp_path / os.fsdecode(b"caf\xe9.dat")
+    path.write_text(GOOD)
+    status, _, err = run(capsys, path, "--out", tmp_path / "out")
+    assert status == 0 and fake.calls[0][0] == ["caf?"] and "its results go to caf?/" in err
+
+
+def test_figures_that_fail_keep_the_results(tmp_path, capsys, fake, spectra, monkeypatch):
+    def fail(directory, retrieval, observation, truth):
+        if directory.name == "planet_b":
+            raise RuntimeError("no\nfonts")
+
+    monkeypatch.setattr("exogan_jax.files.rundir.save_figures", fail)
+    status, text, err = run(capsys, *spectra, "--out", tmp_path / "out")
+    assert status == 1 and len(QTable.read(tmp_path / "out" / "summary.ecsv")) == 3
+    message = "exogan: error: planet_b: figures not drawn (RuntimeError: no fonts)"
+    assert errors(err) == [message] and "planet_b" in text
+
+
+def test_figures_are_drawn_again_only_when_stale(tmp_path, capsys, fake, spectra, monkeypatch):
+    drawn = []
+
+    def draw(directory, retrieval, observation, truth):
+        drawn.append(directory.name)
+        for name in FIGURES:
+            (directory / name).write_bytes(b"")
+
+    monkeypatch.setattr("exogan_jax.files.rundir.save_figures", draw)
+    out = tmp_path / "out"
+    run(capsys, spectra[0], "--out", out)
+    run(capsys, spectra[0], "--out", out)
+    assert drawn == ["planet_a"]
+    run(capsys, spectra[0], "--out", out, "--overwrite", "--no-plots")
+    assert sorted(p.name for p in (out / "planet_a").iterdir()) == ["posterior.nc"]
+
+
+def test_unusable_out(tmp_path, capsys, fake, spectra, monkeypatch):
+    file = tmp_path / "file"
+    file.write_text("")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "planet_a").write_text("")
+    for out in (file, file / "below", folder, "/proc/none"):
+        status, _, err = run(capsys, spectra[0], "--out", out)
+        assert status == 2 and len(errors(err)) == 1 and str(out) in errors(err)[0]
+    assert fake.calls == []
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(results, "write_summary", full)
+    status, _, err = run(capsys, spectra[0], "--out", tmp_path / "full")
+    assert status == 2 and "No space left" in errors(err)[0] and len(errors(err)) == 1
+
+
+def test_unknown_model(tmp_path, capsys, spectra):
+    status, _, err = run(capsys, spectra[0], "--out", tmp_path / "o", "--model", "nonesuch")
+    assert status == 2 and len(errors(err)) == 1 and "nonesuch" in errors(err)[0]
+    (tmp_path / "weights").write_bytes(b"not weights")
+    status, _, err = run(
+        capsys, spectra[0], "--out", tmp_path / "o", "--model", tmp_path / "weights"
+    )
+    assert status == 2 and len(errors(err)) == 1
+
+
+def test_paper_likelihood_needs_full_sections(tmp_path, capsys, fake, spectra):
+    arguments = ("--out", tmp_path / "o", "--likelihood", "paper")
+    status, _, err = run(capsys, spectra[0], *arguments)
+    assert status == 2 and spectra[0] in errors(err)[0] and fake.calls == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["retrieve"],
+        ["retrieve", "--out", "o"],
+        ["retrieve", "x.dat"],
+        ["retrieve", "x.dat", "--out", "o", "--starts", "0"],
+        ["retrieve", "x.dat", "--out", "o", "--seed", "-1"],
+        ["retrieve", "x.dat", "--out", "o", "--seed", "a"],
+        ["retrieve", "x.dat", "--out", "o", "--likelihood", "other"],
+        ["train"],
+    ],
+)
+def test_bad_options(arguments, capsys):
+    with pytest.raises(SystemExit) as info:
+        cli.main(arguments)
+    assert info.value.code == 2
+    assert "error:" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_version_and_help(capsys):
+    for option, text in (("--version", f"exogan {__version__}\n"), ("--help", "retrieve")):
+        with pytest.raises(SystemExit) as info:
+            cli.main([option])
+        assert info.value.code == 0 and text in capsys.readouterr().out
+
+
+def test_mistakes_are_reported_without_loading_the_networks(tmp_path):
+    code = """
+import sys
+from exogan_jax.cli import main
+status = main(sys.argv[1:])
+heavy = {"flax", "optax", "matplotlib", "xarray", "corner"} & set(sys.modules)
+sys.exit(f"imported {heavy}" if heavy else status)
+"""
+    start = time.monotonic()
+    command = [sys.executable, "-c", code, "retrieve", "absent.dat", "--out", str(tmp_path / "o")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stderr == "exogan: error: absent.dat: no such file; check the path\n"
+    assert done.returncode == 2
+    assert time.monotonic() - start < 30  # under 1.5 s when nothing else runs
+
+
+def test_bundled_example(tmp_path, capsys, fake, no_figures):
+    status, text, _ = run(capsys, "--example", "--out", tmp_path / "out")
+    assert status == 0 and "example" in text
+    assert np.isfinite(
+        results.read_posterior(tmp_path / "out/example/posterior.nc")[0].samples
+    ).all()
+
+
+def test_plots_module_is_what_the_run_uses():
+    from exogan_jax.files import rundir
+
+    assert rundir.save_figures is plots.save_figures

@@ -1,0 +1,252 @@
+"""Reading and writing spectra: every accepted form, every mistake, and the round trip."""
+
+import numpy as np
+import pytest
+from fake_results import TRUTH, make_observation
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exogan_jax import grid
+from exogan_jax.files.spectra import SpectrumError, read_spectrum, write_spectrum
+from exogan_jax.physics.observation import Observation, binning_operator
+
+GOOD = "1.1 0.0145 1e-4\n1.2 0.0146 1e-4\n1.3 0.0147 2e-4\n"
+PAR = """[Star]
+radius = 1
+[Planet]
+radius = 0.88
+mass = 0.8
+[Atmosphere]
+tp_iso_temp = 1117
+active_gases = H2O, CO, CO2, CH4
+active_gases_mixratios = 1e-1, 2.15e-06, 1.29e-05, 0.0028
+"""
+
+
+def write(folder, text, par=None, name="planet.dat"):
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    if par is not None:
+        path.with_suffix(".par").write_text(par)
+    return path
+
+
+def test_published_format(tmp_path):
+    text = "5.017e+01 8.08475603616e-03 2.0e-05\n1.5 8.1e-03 3.0e-05\n"
+    path = write(tmp_path, text, PAR.replace("radius = 1\n", "radius = 0.5 ; R_sun\n"))
+    spectrum = read_spectrum(path)
+    assert spectrum.name == "planet" and spectrum.path == path and spectrum.star_radius == 0.5
+    np.testing.assert_array_equal(spectrum.observation.wavelength_um, [50.17, 1.5])
+    np.testing.assert_array_equal(spectrum.observation.half_width_um, [0, 0])
+    np.testing.assert_allclose(spectrum.observation.depth, [0.25 * 8.08475603616e-3, 0.25 * 8.1e-3])
+    np.testing.assert_allclose(spectrum.observation.sigma, [5e-6, 7.5e-6])
+    expected = [-1, np.log10(1.29e-5), np.log10(2.15e-6), np.log10(0.0028), 0.8, 0.88, 1117]
+    np.testing.assert_allclose(spectrum.truth, expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# header\n\n 1.1,0.0145,1e-4\n1.2 ,\t0.0146, 1e-4, # comment\n",
+        "\ufeff1.1\t0.0145\t1e-4\r\n1.2\t0.0146\t1e-4\r\n",
+        "# \xb5m, Latin-1\n1.1 0.0145 1e-4\r1.2 0.0146 1E-4".encode("latin-1"),
+    ],
+)
+def test_separators_comments_and_encodings(tmp_path, text):
+    observation = read_spectrum(write(tmp_path, text)).observation
+    np.testing.assert_array_equal(observation.wavelength_um, [1.1, 1.2])
+    np.testing.assert_array_equal(observation.sigma, [1e-4, 1e-4])
+
+
+def test_fourth_column_is_the_full_width(tmp_path):
+    observation = read_spectrum(write(tmp_path, "1.1 0.0145 1e-4 0.02\n")).observation
+    assert observation.half_width_um[0] == 0.01
+
+
+def test_points_off_the_grid_are_left_out_with_a_note(tmp_path):
+    edge = float(grid.WAVELENGTH_UM[0] * 1.0049)  # within half a step
+    text = f"0.2 0.0145 1e-4\n1.1 0.0145 1e-4\n{edge!r} 0.0145 1e-4\n60 0.0145 1e-4\n"
+    spectrum = read_spectrum(write(tmp_path, text, PAR))
+    np.testing.assert_array_equal(spectrum.observation.wavelength_um, [1.1, edge])
+    assert len(spectrum.notes) == 1
+    assert "left out 2 points" in spectrum.notes[0] and "line 1" in spectrum.notes[0]
+    # What is kept is what the binning operator can use.
+    assert np.all(binning_operator(*spectrum.observation[:2]).sum(axis=1) > 0.99)
+
+
+def test_notes_on_missing_par_odd_depths_and_other_gases(tmp_path):
+    notes = read_spectrum(write(tmp_path, "1.1 0.8 0.01\n")).notes
+    assert any("no planet.par" in note for note in notes)
+    assert any("far from the training set" in note for note in notes)
+    par = PAR.replace("H2O, CO, CO2, CH4", "NH3, CO, CO2, CH4")
+    spectrum = read_spectrum(write(tmp_path, GOOD, par))
+    assert np.isnan(spectrum.truth[0]) and np.isfinite(spectrum.truth[1:]).all()
+    assert any("NH3" in note for note in spectrum.notes)
+
+
+def test_par_written_by_hand(tmp_path):
+    par = "# mine\n[STAR]\nRadius: 0.8  # R_sun\n[Atmosphere]\nactive_gases = H2O,\n  CH4\n"
+    par += "active_gases_mixratios = 1e-4, 0\nname = 50%(x)s\n"
+    spectrum = read_spectrum(write(tmp_path, GOOD, par))
+    assert spectrum.star_radius == 0.8 and spectrum.truth[0] == -4
+    assert np.isnan(spectrum.truth[1:]).all()
+    assert read_spectrum(write(tmp_path, GOOD, "[Star]\nradius=2\n")).truth is None
+
+
+BAD_TABLES = {
+    "empty": ("", "empty"),
+    "blank": (" \n\n", "empty"),
+    "only comments": ("# a\n# b\n", "only comments"),
+    "binary": (b"\x89PNG\r\n\x1a\n\x00\x00", "not a text file"),
+    "utf-16": (GOOD.encode("utf-16"), "not a text file"),
+    "control bytes": (bytes(range(1, 32)), "not a text file"),
+    "text": ("1.1 0.0145 1e-4\n1.2 abc 1e-4\n", "line 2: column 2 (depth) is 'abc'"),
+    "header": ("wavelength,depth,error\n" + GOOD, "line 1: column 1"),
+    "long text": ("1.1 0.01 " + "x" * 9999, "line 1: column 3"),
+    "empty field": ("1.1,,1e-4\n", "line 1: column 2 (depth) is empty"),
+    "underscore": ("1_1 0.0145 1e-4\n", "line 1: column 1"),
+    "one column": ("1.1\n", "line 1: 1 column instead"),
+    "two columns": ("# a\n1.1 0.0145\n", "line 2: 2 columns instead"),
+    "five columns": ("1.1 0.0145 1e-4 0.01 7\n", "line 1: 5 columns instead"),
+    "decimal commas": ("1,1 0,0145 0,0001\n", "decimal mark"),
+    "ragged": (GOOD + "\n1.4 0.0145 1e-4 0.02\n", "line 5: 4 columns, but line 1 has 3"),
+    "NaN": ("1.1 0.0145 1e-4\n1.2 nan 1e-4\n", "line 2: column 2 (depth) is nan"),
+    "inf": ("1.1 1e999 1e-4\n", "line 1: column 2 (depth) is inf"),
+    "NaN error": ("1.1 0.0145 nan\n", "line 1: column 3 (error) is nan"),
+    "zero error": ("1.1 0.0145 0\n", "line 1: column 3 (error) is 0, not positive"),
+    "negative error": (GOOD + "1.4 0.0145 -1e-4\n", "line 4: column 3"),
+    "zero depth": ("1.1 0 1e-4\n", "line 1: column 2 (depth) is 0, not positive"),
+    "negative depth": ("1.1 -0.01 1e-4\n", "line 1: column 2 (depth) is -0.01, not positive"),
+    "percent": ("1.1 1.45 0.01\n1.2 1.46 0.01\n", "percent"),
+    "ppm": ("1.1 14500 100\n1.2 14600 100\n", "ppm"),
+    "negative width": ("1.1 0.0145 1e-4 -0.01\n", "line 1: column 4 (bin width) is -0.01"),
+    "widths second": (
+        "1.1 0.01 0.0145 1e-4\n1.2 0.01 0.0145 1e-4\n",
+        "wavelength, half width, depth, error",
+    ),
+    "nm": ("1100 0.0145 1e-4\n1200 0.0145 1e-4\n", "1000 if these are nm"),
+    "Angstrom": ("11000 0.0145 1e-4\n", "10000 if Angstrom"),
+    "metres": ("1.1e-6 0.0145 1e-4\n", "1e6 if these are m"),
+    "negative wavelength": ("-1.1 0.0145 1e-4\n", "column 1 (wavelength) is -1.1"),
+    "no overlap": ("0.1 0.0145 1e-4\n0.2 0.0145 1e-4\n", "no wavelength within"),
+    "duplicate": (GOOD + "1.2 0.0145 1e-4\n", "line 4: wavelength 1.2 um is also on line 2"),
+}
+BAD_PARS = {
+    "no star": (PAR.replace("[Star]\nradius = 1\n", ""), "no [Star] radius"),
+    "star is text": (PAR.replace("radius = 1\n", "radius = big\n"), "line 2: [Star] radius"),
+    "star is zero": (PAR.replace("radius = 1\n", "radius = 0\n"), "line 2: [Star] radius"),
+    "star is NaN": (PAR.replace("radius = 1\n", "radius = nan\n"), "line 2: [Star] radius"),
+    "star is huge": (PAR.replace("radius = 1\n", "radius = 1e4\n"), "larger than the Sun"),
+    "negative mass": (PAR.replace("mass = 0.8", "mass = -0.8"), "line 5: [Planet] mass"),
+    "temperature": (PAR.replace("1117", "hot"), "line 7: [Atmosphere] tp_iso_temp"),
+    "count": (PAR.replace("1e-1, ", ""), "line 9: 3 active_gases_mixratios for 4"),
+    "ratio is text": (PAR.replace("1e-1", "much"), "line 9: mixing ratio 'much' of H2O"),
+    "ratio above 1": (PAR.replace("1e-1", "1e1"), "line 9: mixing ratio '1e1' of H2O"),
+    "gas twice": (PAR.replace("CO2", "H2O"), "line 9: H2O is listed twice"),
+    "not INI": ("radius 1\n", "line 1: neither a [Section] nor key"),
+    "no section": ("radius = 1\n", "line 1: neither a [Section] nor key"),
+    "binary": ("\0\0", "not a text file"),
+    "empty": ("", "empty"),
+}
+
+
+def error_of(path):
+    with pytest.raises(SpectrumError) as info:
+        read_spectrum(path)
+    message = str(info.value)
+    assert "\n" not in message and len(message) < 300
+    return message
+
+
+@pytest.mark.parametrize("case", BAD_TABLES)
+def test_bad_table_is_one_line_with_file_and_cause(tmp_path, case):
+    text, cause = BAD_TABLES[case]
+    path = write(tmp_path, text)
+    message = error_of(path)
+    assert message.startswith(f"{path}: ") and cause in message
+
+
+@pytest.mark.parametrize("case", BAD_PARS)
+def test_bad_par_is_one_line_with_file_and_cause(tmp_path, case):
+    text, cause = BAD_PARS[case]
+    path = write(tmp_path, GOOD, text)
+    message = error_of(path)
+    assert message.startswith(f"{path.with_suffix('.par')}: ") and cause in message
+
+
+def test_paths_that_are_not_spectra(tmp_path):
+    assert "no such file" in error_of(tmp_path / "absent.dat")
+    assert "is a folder" in error_of(tmp_path)
+    assert "cannot be read" in error_of(tmp_path / "a\0b")
+    assert "is a parameter file" in error_of(write(tmp_path, PAR, name="planet.par"))
+    assert "longer than" in error_of("/dev/zero")
+    (tmp_path / "two\nlines.dat").write_text("x")
+    error_of(tmp_path / "two\nlines.dat")
+
+
+@st.composite
+def spectra(draw):
+    n = draw(st.integers(1, 30))
+    wavelength = draw(st.lists(st.floats(0.301, 50.0), min_size=n, max_size=n, unique=True))
+    floats = {
+        "half_width": st.one_of(st.just(0.0), st.floats(1e-3, 1.0)),
+        "depth": st.floats(1e-6, 0.05),
+        "sigma": st.floats(1e-9, 1e-2),
+    }
+    columns = {
+        name: np.array(draw(st.lists(kind, min_size=n, max_size=n)))
+        for name, kind in floats.items()
+    }
+    observation = Observation(np.array(wavelength), *columns.values())
+    known = draw(st.lists(st.booleans(), min_size=7, max_size=7))
+    unit = np.array(draw(st.lists(st.floats(0, 1), min_size=7, max_size=7)))
+    theta = grid.LOWER + unit * (grid.UPPER - grid.LOWER)
+    truth = np.where(known, theta, np.nan) if any(known) else None
+    return observation, truth, draw(st.one_of(st.just(1.0), st.floats(0.3, 3.0)))
+
+
+@given(spectra())
+@settings(max_examples=60, deadline=None)
+def test_round_trip(tmp_path_factory, case):
+    observation, truth, star_radius = case
+    path = tmp_path_factory.mktemp("round") / "s.dat"
+    write_spectrum(path, observation, truth=truth, star_radius=star_radius)
+    back = read_spectrum(path)
+    np.testing.assert_array_equal(back.observation.wavelength_um, observation.wavelength_um)
+    np.testing.assert_array_equal(back.observation.half_width_um, observation.half_width_um)
+    exact = star_radius == 1.0
+    for name in ("depth", "sigma"):
+        found, expected = getattr(back.observation, name), getattr(observation, name)
+        np.testing.assert_allclose(found, expected, rtol=0 if exact else 1e-15)
+    assert back.star_radius == star_radius
+    if truth is None:
+        assert back.truth is None
+    else:
+        np.testing.assert_allclose(back.truth, truth, rtol=1e-12)
+
+
+def test_write_replaces_both_files_and_leaves_no_others(tmp_path):
+    path = write(tmp_path, "old", PAR)
+    write_spectrum(path, make_observation(), truth=TRUTH, star_radius=0.9)
+    write_spectrum(path, make_observation())
+    spectrum = read_spectrum(path)
+    assert spectrum.truth is None and spectrum.star_radius == 1 and spectrum.notes == ()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["planet.dat", "planet.par"]
+
+
+def test_write_refuses_what_could_not_be_read(tmp_path):
+    bad = make_observation()._replace(sigma=np.zeros(12))
+    with pytest.raises(ValueError, match="error is not positive"):
+        write_spectrum(tmp_path / "s.dat", bad)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_observed_hd189733b(shared, tmp_path):
+    source = shared / "data" / "observed" / "hd189733b_sing2016.txt"
+    assert "5 columns" in error_of(source)
+    w, half, depth, sigma = np.loadtxt(source, usecols=(0, 1, 2, 3)).T
+    write_spectrum(tmp_path / "hd189733b.dat", Observation(w, half, depth, sigma), star_radius=0.76)
+    spectrum = read_spectrum(tmp_path / "hd189733b.dat")
+    np.testing.assert_allclose(spectrum.observation.depth, depth, rtol=1e-15)
+    np.testing.assert_array_equal(spectrum.observation.half_width_um, half)
+    assert spectrum.notes == ()
