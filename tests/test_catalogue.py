@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from exogan_jax import grid
 from exogan_jax.api import retrieve
-from exogan_jax.gan.model import Model
+from exogan_jax.gan.model import GeneratorError, Model
 from exogan_jax.gan.nets import networks
 from exogan_jax.physics.observation import Observation
 from exogan_jax.retrieval.results import concatenate
@@ -25,7 +25,7 @@ def model() -> Model:
         options=tuple(sorted(options.items())),
         generator=nets.generator.init(jax.random.key(0), z),
         discriminator=nets.discriminator.init(jax.random.key(1), array),
-        depth_error=np.full(515, 1e-4, np.float32),
+        error=GeneratorError(np.full(515, 0.02), np.full(14, 1e-4), np.full(14, 1e-4)),
     )
 
 

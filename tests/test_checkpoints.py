@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from exogan_jax import load_model
 from exogan_jax.files.checkpoints import model_card, model_names, save_model
-from exogan_jax.gan.model import Model
+from exogan_jax.gan.model import GeneratorError, Model
 from exogan_jax.gan.nets import networks
 
 
@@ -16,7 +16,7 @@ def tiny(network: str, **options) -> Model:
         options=tuple(sorted(options.items())),
         generator=nets.generator.init(jax.random.key(0), jnp.zeros((1, nets.latent_dim))),
         discriminator=nets.discriminator.init(jax.random.key(1), jnp.zeros((1, 33, 33))),
-        depth_error=jnp.linspace(1e-5, 1e-4, 515),
+        error=GeneratorError(jnp.linspace(0.01, 0.02, 515), jnp.full(14, 1e-4), jnp.full(14, 2e-4)),
     )
 
 
@@ -33,7 +33,8 @@ def test_a_saved_model_comes_back_the_same(tmp_path, network, options):
     z = jax.random.uniform(jax.random.key(2), (model.networks.latent_dim,), minval=-1.0)
     np.testing.assert_array_equal(back.generate(z), model.generate(z))
     np.testing.assert_array_equal(back.score(back.generate(z)), model.score(model.generate(z)))
-    np.testing.assert_array_equal(back.depth_error, model.depth_error)
+    for ours, theirs in zip(back.error, model.error, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
     assert model_card(path) == {"data": "none", "metrics": {"loss": 1.5}}
     assert [p.name for p in tmp_path.iterdir()] == ["tiny.safetensors"]
 
@@ -52,8 +53,9 @@ def test_default_model_ships_and_draws_plausible_arrays():
     arrays = np.asarray(jax.vmap(model.generate)(z))
     assert arrays.shape == (16, 33, 33) and arrays.min() >= 0 and arrays.max() <= 1
     assert arrays.std(axis=0).mean() > 0.05  # not one mode
-    error = np.asarray(model.depth_error)
-    assert error.shape == (515,) and np.all(error > 0) and np.median(error) < 2e-4
+    assert all(bool((error > 0).all()) for error in model.error)
+    assert model.error.pixel.shape == (515,) and float(jnp.median(model.error.pixel)) < 0.2
+    assert model.error.low.shape == (14,) and float(model.error.high.max()) < 1e-3
     assert {"data", "training", "limits"} <= set(model_card())
 
 

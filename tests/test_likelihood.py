@@ -3,7 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from exogan_jax import aspa, grid
-from exogan_jax.physics.observation import Observation
+from exogan_jax.gan.model import GeneratorError
+from exogan_jax.physics.observation import Observation, binning_operator
 from exogan_jax.retrieval.likelihood import (
     depth_loss,
     depth_target,
@@ -26,32 +27,98 @@ def encoded():
     return aspa.encode(jnp.asarray(SPECTRUM, jnp.float32), THETA)
 
 
-def test_loss_is_half_chi_square_with_both_errors():
-    target = depth_target(on_grid(np.arange(100, 110), 3e-5, shift=1e-4), np.full(515, 4e-5))
+def error(pixel=0.01, bound=1e-4) -> GeneratorError:
+    return GeneratorError(np.full(515, pixel), np.full(14, bound), np.full(14, bound))
+
+
+def dense_reference(array, observation, generator_error) -> float:
+    """The same loss by brute force: a Gaussian with the sections' bounds marginalised."""
+    low, high = (np.asarray(x, float) for x in aspa.section_bounds(array))
+    pixels = np.asarray(array, float)[:23, :23].ravel()[:515]
+    rows = [int(np.argmin(np.abs(grid.WAVELENGTH_UM - w))) for w in observation.wavelength_um]
+    section = np.searchsorted(grid.SECTION_EDGES, rows, side="right") - 1
+    total = 0.0
+    for s in np.unique(section):
+        index = np.flatnonzero(section == s)
+        p = pixels[np.array(rows)[index]]
+        d = np.asarray(observation.depth)[index]
+        noise = observation.sigma[index] ** 2 + (generator_error.pixel[0] * np.ptp(d)) ** 2
+        design = np.stack([1 - p, p], axis=1)
+        bounds = np.diag([generator_error.low[s] ** 2, generator_error.high[s] ** 2])
+        covariance = np.diag(noise) + design @ bounds @ design.T
+        residual = d - design @ np.array([low[s], high[s]])
+        total += 0.5 * residual @ np.linalg.solve(covariance, residual)
+    return total
+
+
+def test_loss_equals_the_marginal_gaussian():
+    rng = np.random.default_rng(0)
+    rows = np.arange(3, 500, 6)
+    observation = on_grid(rows, sigma=4e-5)
+    noisy = observation._replace(depth=observation.depth + 1e-4 * rng.normal(size=len(rows)))
+    for generator_error in (error(), error(0.05, 5e-4), error(0.001, 1e-5)):
+        expected = dense_reference(encoded(), noisy, generator_error)
+        ours = depth_loss(encoded(), depth_target(noisy, generator_error))
+        np.testing.assert_allclose(ours, expected, rtol=2e-3)
+
+
+def test_perfect_fit_costs_nothing():
+    assert float(depth_loss(encoded(), depth_target(on_grid(np.arange(510)), error()))) < 1e-3
+
+
+def test_a_shifted_section_is_forgiven_within_the_generators_error():
+    rows = np.arange(334, 371)  # one section
+    shifted = on_grid(rows, sigma=1e-6, shift=2e-4)
+    strict = depth_loss(encoded(), depth_target(shifted, error(bound=1e-6)))
+    lenient = depth_loss(encoded(), depth_target(shifted, error(bound=1e-4)))
+    # Both bounds are 2 sigma off: 0.5 (2^2 + 2^2).
+    np.testing.assert_allclose(lenient, 4.0, rtol=0.02)
+    assert float(strict) > 100
+
+
+def test_a_flattened_section_does_not_hide_a_wrong_shape():
+    # The failure of a plain chi-square of decoded depths: a range of nothing fits any shape.
+    rows = np.arange(255, 318)
+    target = depth_target(on_grid(rows, sigma=1e-6), error(bound=5e-4))
+    right = encoded()
+    wrong_shape = right.at[:23, :23].set(right[:23, :23][::-1])
+    high = float(right[0, 28])
+    flat = wrong_shape.at[12:23, 28].set(grid.DEPTH_MIN / (high * grid.DEPTH_MAX))
+    assert float(depth_loss(flat, target)) > 10 * float(depth_loss(right, target)) + 10
+
+
+def test_bins_across_sections_are_compared_as_decoded():
+    edge = grid.WAVELENGTH_UM[334]
+    observation = Observation(
+        np.array([edge]), np.array([0.1]), np.array([0.013]), np.array([3e-5])
+    )
+    target = depth_target(observation, error(bound=4e-5))
+    operator = binning_operator(observation.wavelength_um, observation.half_width_um)
+    model = float((operator @ SPECTRUM)[0])
     np.testing.assert_allclose(
-        depth_loss(encoded(), target), 0.5 * 10 * (1e-4 / 5e-5) ** 2, rtol=1e-3
+        depth_loss(encoded(), target), 0.5 * ((0.013 - model) / 5e-5) ** 2, rtol=2e-3
     )
 
 
 def test_padding_and_points_off_the_array_count_nothing():
     rows = np.array([5, 200, 400])
-    plain = depth_target(on_grid(rows, shift=1e-4), np.zeros(515))
-    padded = depth_target(on_grid(rows, shift=1e-4), np.zeros(515), n_points=8)
+    plain = depth_target(on_grid(rows, shift=1e-4), error())
+    padded = depth_target(on_grid(rows, shift=1e-4), error(), n_points=8)
     assert padded.operator.shape == (8, 515) and n_usable(padded) == 3
     np.testing.assert_allclose(
-        depth_loss(encoded(), padded), depth_loss(encoded(), plain), rtol=1e-6
+        depth_loss(encoded(), padded), depth_loss(encoded(), plain), rtol=1e-5
     )
-    bluest = depth_target(on_grid(np.arange(508, 515)), np.zeros(515))
+    bluest = depth_target(on_grid(np.arange(508, 515)), error())
     assert n_usable(bluest) == 2
     gradient = jax.grad(depth_loss)(encoded(), padded)
     assert bool(jnp.isfinite(gradient).all())
 
 
 def test_vmap_over_arrays_agrees():
-    target = depth_target(on_grid(np.arange(0, 500, 7), shift=1e-5), np.full(515, 1e-5))
+    target = depth_target(on_grid(np.arange(0, 500, 7), shift=1e-5), error())
     arrays = jnp.stack([encoded(), 0.99 * encoded()])
     batch = jax.jit(jax.vmap(depth_loss, (0, None)))(arrays, target)
-    np.testing.assert_allclose(batch[1], depth_loss(arrays[1], target), rtol=1e-4)
+    np.testing.assert_allclose(batch[1], depth_loss(arrays[1], target), rtol=1e-3)
     assert batch[1] > batch[0]
 
 

@@ -61,8 +61,8 @@ def cross_section(
     """Cross-section [cm^2] at wavenumbers start + step * arange(n) [cm^-1].
 
     The wings vary slowly, so they are summed on a coarse grid and interpolated. There each line
-    is a Lorentz profile with a flat top inside `near`; the fine grid adds the Voigt profile less
-    that top, so the sum is the Voigt profile inside and continuous at the seam.
+    is a Lorentz profile whose top, inside `near`, is a parabola that meets it smoothly; the fine
+    grid adds the Voigt profile less that parabola, so the sum is the Voigt profile inside.
 
     Args:
       start: first wavenumber of the grid [cm^-1].
@@ -83,15 +83,17 @@ def cross_section(
 
     def wing(lines, index):
         offset2 = (coarse_start + index * coarse_step - position[lines, None]) ** 2
-        inside = offset2 <= cutoff**2
-        width2 = gamma[lines, None] ** 2
-        return inside * top[lines, None] / (np.maximum(offset2, near**2) + width2)
+        lorentz = 1.0 / (np.maximum(offset2, near**2) + gamma[lines, None] ** 2)
+        parabola = lorentz**2 * np.maximum(near**2 - offset2, 0.0)
+        return (offset2 <= cutoff**2) * top[lines, None] * (lorentz + parabola)
 
     def core(lines, index):
         offset = start + index * step - position[lines, None]
         profile = voigt(offset, sigma[lines, None], gamma[lines, None])
-        flat = top[lines, None] / (near**2 + gamma[lines, None] ** 2)
-        return (np.abs(offset) <= near) * (strength[lines, None] * profile - flat)
+        lorentz = 1.0 / (near**2 + gamma[lines, None] ** 2)
+        parabola = lorentz + lorentz**2 * (near**2 - offset**2)
+        difference = strength[lines, None] * profile - top[lines, None] * parabola
+        return (np.abs(offset) <= near) * difference
 
     coarse = np.zeros(coarse_n)
     centre = np.rint((position - coarse_start) / coarse_step).astype(int)

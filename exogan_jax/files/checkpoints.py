@@ -18,18 +18,18 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from exogan_jax.gan.model import Model
+from exogan_jax.files.atomic import replacing
+from exogan_jax.gan.model import GeneratorError, Model
 from exogan_jax.gan.nets import networks
 
 DEFAULT_MODEL = "compact"
 _FORMAT = "exogan-jax model 1"
-_DATA = ("generator", "discriminator", "depth_error")
 
 
 def _flatten(tree: Any, prefix: str = "") -> dict[str, np.ndarray]:
     if not isinstance(tree, dict):
         return {prefix: np.ascontiguousarray(jax.device_get(tree))}
-    flat = {}
+    flat: dict[str, np.ndarray] = {}
     for name, branch in tree.items():
         flat |= _flatten(branch, f"{prefix}/{name}" if prefix else name)
     return flat
@@ -58,7 +58,13 @@ def save_model(
       dtype: of the stored arrays; float16 halves the file.
     """
     path = Path(path)
-    flat = _flatten({name: getattr(model, name) for name in _DATA})
+    flat = _flatten(
+        {
+            "generator": model.generator,
+            "discriminator": model.discriminator,
+            "error": model.error._asdict(),
+        }
+    )
     header = {
         "format": _FORMAT,
         "name": model.name,
@@ -66,9 +72,8 @@ def save_model(
         "options": json.dumps(dict(model.options)),
         "card": json.dumps(card),
     }
-    temporary = path.with_name(path.name + ".tmp")
-    save_file({name: leaf.astype(dtype) for name, leaf in flat.items()}, temporary, header)
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        save_file({name: leaf.astype(dtype) for name, leaf in flat.items()}, temporary, header)
 
 
 def model_names() -> tuple[str, ...]:
@@ -92,15 +97,19 @@ def load_model(name_or_path: str | os.PathLike[str] | None = None) -> Model:
     path = _resolve(name_or_path)
     header, flat = _read(path)
     tree = _unflatten({name: jnp.asarray(leaf, jnp.float32) for name, leaf in flat.items()})
-    options = json.loads(header["options"])
-    model = Model(
-        name=header["name"],
-        network=header["network"],
-        options=tuple(sorted(options.items())),
-        generator=tree["generator"],
-        discriminator=tree["discriminator"],
-        depth_error=tree["depth_error"],
-    )
+    try:
+        options = json.loads(header["options"])
+        model = Model(
+            name=header["name"],
+            network=header["network"],
+            options=tuple(sorted(options.items())),
+            generator=tree["generator"],
+            discriminator=tree["discriminator"],
+            error=GeneratorError(**tree["error"]),
+        )
+        model.networks  # noqa: B018  (unknown names and options raise here)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{path}: not a usable exogan_jax model ({error})") from None
     _check_shapes(model, path)
     return model
 

@@ -1,19 +1,24 @@
 """The 5x5 convolution of stride 2 of the DCGAN and its transpose, as sums of small convolutions of
 stride 1 without padding or dilation.
 
-XLA's CPU back end runs such convolutions, and their gradients, at the speed of matrix products.
-The same layers as one strided or dilated `lax.conv_general_dilated` each take its slow path, in
-the forward pass or in a gradient, and are ten to fifty times slower there.
+XLA's CPU back end runs such convolutions at the speed of matrix products. Strided, padded and
+dilated ones, which plain differentiation makes of them, can be ten to fifty times slower there. So
+each of the two layers names the other as its gradient, which it is. That makes them differentiable
+in reverse mode only, to any order.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
 _KERNEL = 5
+_NUMBERS = ("NHWC", "HWIO", "NHWC")
 
 
 def _padding(size: int) -> tuple[int, int, int]:
@@ -26,10 +31,23 @@ def _padding(size: int) -> tuple[int, int, int]:
 def _convolve(
     x: Float[Array, "n h w cin"], kernel: Float[Array, "kh kw cin cout"]
 ) -> Float[Array, "n h2 w2 cout"]:
-    numbers = ("NHWC", "HWIO", "NHWC")
-    return lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=numbers)
+    return lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=_NUMBERS)
 
 
+def _kernel_gradient(
+    x: Float[Array, "n h w cin"], gradient: Float[Array, "n h2 w2 cout"]
+) -> Float[Array, "5 5 cin cout"]:
+    """Gradient of `conv_stride2` with respect to its kernel: here XLA's own is the fastest."""
+
+    def convolve(kernel: Float[Array, "5 5 cin cout"]) -> Float[Array, "n h2 w2 cout"]:
+        return lax.conv_general_dilated(x, kernel, (2, 2), "SAME", dimension_numbers=_NUMBERS)
+
+    shape = (_KERNEL, _KERNEL, x.shape[-1], gradient.shape[-1])
+    (out,) = jax.linear_transpose(convolve, jax.ShapeDtypeStruct(shape, x.dtype))(gradient)
+    return out
+
+
+@jax.custom_vjp
 def conv_stride2(
     x: Float[Array, "n h w cin"], kernel: Float[Array, "5 5 cin cout"]
 ) -> Float[Array, "n h2 w2 cout"]:
@@ -71,6 +89,7 @@ def _phase(parity: int, size: int) -> tuple[int, int, int]:
     return first, (size - first + 1) // 2, (first + before - parity) // 2 - (taps - 1)
 
 
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
 def conv_transpose_stride2(
     x: Float[Array, "n h w cin"],
     kernel: Float[Array, "5 5 cout cin"],
@@ -111,3 +130,34 @@ def conv_transpose_stride2(
             part = _convolve(x[tuple(corner)], taps)
             out = out + lax.pad(part, np.zeros((), x.dtype), [*spread, (0, 0, 0)])
     return out
+
+
+def _conv_forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
+    return conv_stride2(x, kernel), (x, kernel)
+
+
+def _conv_backward(saved: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
+    x, kernel = saved
+    height, width = x.shape[1:3]
+    return (
+        conv_transpose_stride2(gradient, kernel, (height, width)),
+        _kernel_gradient(x, gradient),
+    )
+
+
+def _transpose_forward(
+    x: Array, kernel: Array, out_size: tuple[int, int]
+) -> tuple[Array, tuple[Array, Array]]:
+    return conv_transpose_stride2(x, kernel, out_size), (x, kernel)
+
+
+def _transpose_backward(
+    out_size: tuple[int, int], saved: tuple[Array, Array], gradient: Array
+) -> tuple[Array, Array]:
+    del out_size
+    x, kernel = saved
+    return conv_stride2(gradient, kernel), _kernel_gradient(gradient, x)
+
+
+conv_stride2.defvjp(_conv_forward, _conv_backward)
+conv_transpose_stride2.defvjp(_transpose_forward, _transpose_backward)

@@ -34,6 +34,7 @@ def generator_loss(fake_logits: Float[Array, " n"]) -> Float[Array, ""]:
 def r1_penalty(
     score_fn: Callable[[Float[Array, "n ..."]], Float[Array, " n"]],
     real: Float[Array, "n ..."],
+    coordinates: Callable[[Array], Array] = lambda gradient: gradient,
 ) -> Float[Array, ""]:
     """R1 penalty: mean over the batch of |d logit / d image|^2 at real arrays.
 
@@ -43,8 +44,9 @@ def r1_penalty(
     Args:
       score_fn: maps a batch of arrays to logits (n,).
       real: (n, ...) training arrays.
+      coordinates: linear map of the gradient to the coordinates in which it is measured.
     """
-    gradient = jax.grad(lambda x: score_fn(x).sum())(real)
+    gradient = coordinates(jax.grad(lambda x: score_fn(x).sum())(real))
     return jnp.square(gradient).sum() / real.shape[0]
 
 

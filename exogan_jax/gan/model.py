@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from jaxtyping import Array, Float
@@ -12,9 +12,17 @@ from jaxtyping import Array, Float
 from exogan_jax.gan.nets import Networks, networks
 
 
+class GeneratorError(NamedTuple):
+    """The generator's own 1-sigma errors, measured on spectra that it never saw."""
+
+    pixel: Float[Array, "515"]  # of the normalised spectrum, as a share of a section's range
+    low: Float[Array, "14"]  # of each section's minimum depth
+    high: Float[Array, "14"]  # of each section's maximum depth
+
+
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=("generator", "discriminator", "depth_error"),
+    data_fields=("generator", "discriminator", "error"),
     meta_fields=("name", "network", "options"),
 )
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +37,7 @@ class Model:
     options: tuple[tuple[str, Any], ...]  # keyword arguments of `nets.networks`
     generator: Any  # Flax variables
     discriminator: Any
-    depth_error: Float[Array, "515"]  # the generator's own 1-sigma error, measured on held-out data
+    error: GeneratorError
 
     @property
     def networks(self) -> Networks:

@@ -1,5 +1,5 @@
-"""The networks: the paper's DCGAN (Zingales & Waldmann 2018, section 3.2; Radford et al. 2016) and
-a compact dense pair that draws the independent values of an ASPA only.
+"""The networks: the paper's DCGAN (Zingales & Waldmann 2018, section 3.2; Radford et al. 2016), and
+by name the compact pair of `compact`.
 
 Every generator maps z (n, latent_dim) in [-1, 1] to arrays (n, 33, 33) in [0, 1]; every
 discriminator maps arrays (n, 33, 33) to logits (n,). Both are called as
@@ -18,63 +18,11 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from exogan_jax.gan import layers
+from exogan_jax.gan.compact import CompactDiscriminator, CompactGenerator
 
 LATENT_DIM = 100
 SIZE = 33
 _SIZES = (3, 5, 9, 17, SIZE)  # side of the image after each layer of the DCGAN
-
-
-#: Pixels of an encoded ASPA that are not copies of another: 529 of area 1 (the spectrum and its
-#: padding), maximum and minimum of 14 sections, 7 parameters. See `aspa.encode`.
-N_ASPA_VALUES = 564
-
-
-def expand_values(values: Float[Array, "n 564"]) -> Float[Array, "n 33 33"]:
-    """Lays the independent values of an ASPA out as an array: every strip is one value.
-
-    Args:
-      values: (n, 564): area 1 row by row; maxima, then minima of the sections; CO2, CO, CH4;
-        mass, radius, temperature; H2O.
-    """
-    n = values.shape[0]
-    area1, high, low, gases, planet, h2o = jnp.split(values, (529, 543, 557, 560, 563), axis=1)
-    # Slices and broadcasts: their gradients are sums, where that of an index would be a scatter.
-    bars = jnp.concatenate(  # (n, 14, 23)
-        [
-            jnp.broadcast_to(high[:, :, None], (n, 14, 12)),
-            jnp.broadcast_to(low[:, :, None], (n, 14, 11)),
-        ],
-        axis=2,
-    )
-    columns = [bars[:, :7], jnp.broadcast_to(gases[:, :, None], (n, 3, 23))]
-    rows = [bars[:, 7:], jnp.broadcast_to(planet[:, :, None], (n, 3, 23))]
-    right = jnp.concatenate(columns, axis=1).transpose(0, 2, 1)
-    top = jnp.concatenate([area1.reshape(n, 23, 23), right], axis=2)
-    corner = jnp.broadcast_to(h2o[:, :, None], (n, 10, 10))
-    bottom = jnp.concatenate([jnp.concatenate(rows, axis=1), corner], axis=2)
-    return jnp.concatenate([top, bottom], axis=1)
-
-
-def reduce_values(aspa: Float[Array, "n 33 33"]) -> Float[Array, "n 564"]:
-    """Inverse of `expand_values`: the mean of every group of pixels that should be equal.
-
-    A mean, and not one pixel of the group, so that the gradient of a logit reaches every pixel.
-    """
-    columns = aspa[:, :23, 23:].transpose(0, 2, 1)
-    rows = aspa[:, 23:, :23]
-    bars = jnp.concatenate([columns[:, :7], rows[:, :7]], axis=1)
-    return jnp.concatenate(
-        [
-            aspa[:, :23, :23].reshape(-1, 529),
-            bars[:, :, :12].mean(axis=2),
-            bars[:, :, 12:].mean(axis=2),
-            columns[:, 7:].mean(axis=2),
-            rows[:, 7:].mean(axis=2),
-            aspa[:, 23:, 23:].mean(axis=(1, 2))[:, None],
-        ],
-        axis=1,
-    )
-
 
 _NORMAL = nn.initializers.normal(0.02)
 
@@ -167,54 +115,6 @@ class Discriminator(nn.Module):
         return nn.Dense(1, kernel_init=_NORMAL, dtype=self.dtype)(x)[:, 0].astype(jnp.float32)
 
 
-class CompactGenerator(nn.Module):
-    """A dense residual generator of the 564 independent values of an ASPA.
-
-    Strips of equal pixels (normalisation, parameters) are equal by construction. Smooth
-    activations, so that the optimisation of z sees smooth gradients. No batch normalisation.
-
-    Attributes:
-      width: features of the hidden layers.
-      depth: number of residual layers.
-      dtype: compute dtype; parameters and result are float32.
-    """
-
-    width: int = 512
-    depth: int = 3
-    dtype: Any = jnp.float32
-
-    @nn.compact
-    def __call__(
-        self, z: Float[Array, "n latent_dim"], train: bool = False
-    ) -> Float[Array, "n 33 33"]:
-        del train  # the same in training and in use
-        x = nn.Dense(self.width, dtype=self.dtype)(z)
-        for _ in range(self.depth):
-            x = x + nn.Dense(self.width, dtype=self.dtype)(nn.silu(x))
-        values = nn.Dense(N_ASPA_VALUES, dtype=self.dtype)(nn.silu(x))
-        return expand_values(nn.sigmoid(values.astype(jnp.float32)))
-
-
-class CompactDiscriminator(nn.Module):
-    """A dense residual discriminator of the 564 independent values of an ASPA.
-
-    Attributes:
-      width, depth, dtype: as for `CompactGenerator`.
-    """
-
-    width: int = 512
-    depth: int = 3
-    dtype: Any = jnp.float32
-
-    @nn.compact
-    def __call__(self, aspa: Float[Array, "n 33 33"], train: bool = False) -> Float[Array, " n"]:
-        del train  # the same in training and in use
-        x = nn.Dense(self.width, dtype=self.dtype)(2 * reduce_values(aspa) - 1)
-        for _ in range(self.depth):
-            x = x + nn.Dense(self.width, dtype=self.dtype)(_leaky(x))
-        return nn.Dense(1, dtype=self.dtype)(_leaky(x))[:, 0].astype(jnp.float32)
-
-
 class Networks(NamedTuple):
     """A generator and a discriminator that belong together."""
 
@@ -235,11 +135,14 @@ def _paper(
 
 
 def _compact(
-    latent_dim: int = LATENT_DIM, width: int = 512, depth: int = 3, dtype: Any = jnp.float32
+    latent_dim: int = LATENT_DIM,
+    width: int = 512,
+    depth: int = 3,
+    whitened: bool = False,
+    dtype: Any = jnp.float32,
 ) -> Networks:
-    return Networks(
-        CompactGenerator(width, depth, dtype), CompactDiscriminator(width, depth, dtype), latent_dim
-    )
+    options = {"width": width, "depth": depth, "whitened": whitened, "dtype": dtype}
+    return Networks(CompactGenerator(**options), CompactDiscriminator(**options), latent_dim)
 
 
 _BUILDERS: dict[str, Callable[..., Networks]] = {"paper": _paper, "compact": _compact}
@@ -250,7 +153,7 @@ def networks(name: str, **options: Any) -> Networks:
 
     Args:
       name: `paper` (options `latent_dim`, `width`, `axis_name`, `dtype`) or `compact` (options
-        `latent_dim`, `width`, `depth`, `dtype`).
+        `latent_dim`, `width`, `depth`, `whitened`, `dtype`).
       **options: see the attributes of the classes; the defaults are the paper's.
 
     Raises:

@@ -68,6 +68,7 @@ def gan(
     discriminator_optimizer: optax.GradientTransformation = PAPER_OPTIMIZER,
     generator_steps: int = 2,
     r1_weight: float = 0.0,
+    r1_coordinates: Callable[[Array], Array] = lambda gradient: gradient,
     ema_decay: float = 0.0,
     axis_name: str | None = None,
 ) -> GAN:
@@ -83,6 +84,8 @@ def gan(
       generator_steps: steps of the generator per batch, at least 1.
       r1_weight: gamma of Mescheder et al. (2018): gamma/2 times `losses.r1_penalty` is added to
         the discriminator's loss. 0, the paper's, leaves it out.
+      r1_coordinates: takes the gradient with respect to the arrays (n, 33, 33) to the coordinates
+        in which the penalty measures it, `compact.whitened_gradient` for instance.
       ema_decay: the generator for use is the mean of its past with this decay per batch, in
         [0, 1). 0 keeps the latest, as the paper does.
       axis_name: mapped axis (of `jax.pmap` or `jax.vmap`) over which gradients, statistics and
@@ -136,7 +139,9 @@ def gan(
             r1 = jnp.zeros(())
             if r1_weight:
                 r1 = losses.r1_penalty(
-                    lambda x: _train(networks.discriminator, params, stats, x)[0], batch
+                    lambda x: _train(networks.discriminator, params, stats, x)[0],
+                    batch,
+                    r1_coordinates,
                 )
             diagnostics = (loss, real_logits.mean(), fake_logits.mean(), r1)
             return loss + 0.5 * r1_weight * r1, (new_stats, diagnostics)

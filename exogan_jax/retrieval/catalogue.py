@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,15 +14,16 @@ import optax
 
 from exogan_jax import aspa as aspa_layout
 from exogan_jax import grid
-from exogan_jax.gan.model import Model
+from exogan_jax.gan.model import GeneratorError, Model
 from exogan_jax.physics.observation import Observation, check
 from exogan_jax.retrieval import likelihood as likelihoods
-from exogan_jax.retrieval.inpaint import N_STARTS, InpaintState, inpainter, pixel_loss
+from exogan_jax.retrieval.inpaint import N_STARTS, PixelTarget, inpainter, pixel_loss
 from exogan_jax.retrieval.posterior import effective_sample_size
 from exogan_jax.retrieval.results import Retrieval, concatenate
 
 LIKELIHOODS = ("gaussian", "paper")
 N_STEPS = 600
+PEAK_RATE = 0.03  # of Adam; the paper's is a constant 0.01
 POOR_FIT = 3.0  # reduced chi-square above which a fit is flagged
 
 
@@ -82,29 +83,29 @@ def retrieve(
     # A key by name: a spectrum's result does not depend on its neighbours, nor on a resume.
     name_hash = jnp.asarray([zlib.crc32(name.encode()) for name in names], jnp.uint32)
     keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(name_hash)
+    error = GeneratorError(*(np.asarray(x, np.float64) for x in model.error))
     parts = []
     for start in range(0, len(checked), chunk):
         stop = min(start + chunk, len(checked))
         rows = [min(i, stop - 1) for i in range(start, start + chunk)]  # the last chunk is padded
         depth_targets = [
-            likelihoods.depth_target(checked[i], np.asarray(model.depth_error), n_points)
+            likelihoods.depth_target(checked[i], error, n_points)
             for i in rows
         ]
-        targets: list[Any] = depth_targets
+        pixel_targets = None
         if likelihood == "paper":
-            targets = [likelihoods.pixel_target(checked[i]) for i in rows]
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *targets)
+            pixel_targets = _stack([likelihoods.pixel_target(checked[i]) for i in rows])
         fits = _inpaint(
             keys[jnp.asarray(rows)],
             model,
-            stacked,
+            _stack(depth_targets),
+            pixel_targets,
             n_starts=n_starts,
             n_steps=n_steps,
-            likelihood=likelihood,
         )
         part = _collect(
             names[start:stop],
-            depth_targets[: stop - start],
+            [likelihoods.n_usable(target) for target in depth_targets[: stop - start]],
             jax.tree.map(lambda x: np.asarray(x)[: stop - start], fits),
             weighted=likelihood == "gaussian",
         )
@@ -116,85 +117,91 @@ def retrieve(
     return concatenate(parts)
 
 
-@partial(jax.jit, static_argnames=("n_starts", "n_steps", "likelihood"))
+def _stack(trees: Sequence[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+class _Fits(NamedTuple):
+    """What each start of each target (n, n_starts, ...) came to."""
+
+    aspa: Any
+    depth: Any
+    theta: Any
+    loss: Any
+    chi2: Any
+
+
+@partial(jax.jit, static_argnames=("n_starts", "n_steps"))
 def _inpaint(
     keys: jax.Array,
     model: Model,
-    targets: Any,
+    targets: likelihoods.DepthTarget,
+    pixel_targets: PixelTarget | None,
     *,
     n_starts: int,
     n_steps: int,
-    likelihood: str,
-) -> tuple[jax.Array, ...]:
-    """Best-fit arrays of each (target, start), decoded: aspa, depth, theta and final loss."""
-    contextual = likelihoods.depth_loss if likelihood == "gaussian" else pixel_loss
-    latent_dim = model.networks.latent_dim
+) -> _Fits:
+    """Inpaints every target from every start; by pixels where there are pixel targets."""
     # A rate that falls to zero ends at the optimum instead of around it.
-    optimizer = optax.adam(optax.cosine_decay_schedule(0.03, n_steps))
+    optimizer = optax.adam(optax.cosine_decay_schedule(PEAK_RATE, n_steps))
+    contextual: Callable[..., jax.Array] = likelihoods.depth_loss
+    fitted: Any = targets
+    if pixel_targets is not None:
+        contextual, fitted = pixel_loss, pixel_targets
     run = inpainter(
         model.generate,
         model.score,
-        latent_dim=latent_dim,
+        latent_dim=model.networks.latent_dim,
         contextual_fn=contextual,
         optimizer=optimizer,
         n_steps=n_steps,
     ).run
 
-    def one_start(key: jax.Array, target: Any) -> tuple[jax.Array, ...]:
-        state, _ = run(key, target)
-        assert isinstance(state, InpaintState)
+    def one_start(key: jax.Array, fitted: Any, target: likelihoods.DepthTarget) -> _Fits:
+        state, _ = run(key, fitted)
         aspa = model.generate(state.latent)
         depth, theta = aspa_layout.decode(aspa)
-        return aspa, depth, theta, contextual(aspa, target)
+        chi2 = 2 * likelihoods.depth_loss(aspa, target)
+        return _Fits(aspa, depth, theta, contextual(aspa, fitted), chi2)
 
-    def one_target(key: jax.Array, target: Any) -> tuple[jax.Array, ...]:
+    def one_target(key: jax.Array, fitted: Any, target: likelihoods.DepthTarget) -> _Fits:
         starts = jax.random.split(key, n_starts)
-        return jax.vmap(one_start, (0, None))(starts, target)
+        return jax.vmap(one_start, (0, None, None))(starts, fitted, target)
 
-    return jax.vmap(one_target)(keys, targets)
+    return jax.vmap(one_target)(keys, fitted, targets)
 
 
 def _collect(
-    names: Sequence[str],
-    targets: Sequence[likelihoods.DepthTarget],
-    fits: tuple[np.ndarray, ...],
-    *,
-    weighted: bool,
+    names: Sequence[str], n_points: Sequence[int], fits: _Fits, *, weighted: bool
 ) -> Retrieval:
-    aspa, depth, theta, loss = fits
-    n, n_starts = loss.shape
-    chi2 = np.empty((n, n_starts))
-    freedom = np.empty(n)
-    for i, target in enumerate(targets):
-        operator, observed, sigma = (np.asarray(x, np.float64) for x in target)
-        residual = (observed - depth[i].astype(np.float64) @ operator.T) / sigma
-        chi2[i] = np.square(residual).sum(axis=1)
-        freedom[i] = max(likelihoods.n_usable(target) - grid.N_PARAMETERS, 1)
-    best = chi2.argmin(axis=1)
+    n, n_starts = fits.chi2.shape
     rows = np.arange(n)
+    best = fits.chi2.argmin(axis=1) if weighted else fits.loss.argmin(axis=1)
+    chi2 = fits.chi2.astype(np.float64)
+    freedom = np.maximum(np.asarray(n_points) - grid.N_PARAMETERS, 1)
+    reduced = chi2[rows, best] / freedom
     weights = np.full((n, n_starts), 1 / n_starts)
     if weighted:
         weights = np.exp(-0.5 * (chi2 - chi2[rows, best][:, None]))
         weights /= weights.sum(axis=1, keepdims=True)
     size = effective_sample_size(weights)
-    reduced = chi2[rows, best] / freedom
     flags = []
     for i in range(n):
-        notes = []
-        if reduced[i] > POOR_FIT:
-            notes.append("poor_fit")
-        if weighted and size[i] < 0.1 * n_starts:
-            notes.append("few_effective_samples")
-        flags.append(",".join(notes))
+        notes = {
+            "no_usable_points": n_points[i] == 0,
+            "poor_fit": reduced[i] > POOR_FIT,
+            "few_effective_samples": size[i] < 0.1 * n_starts,
+        }
+        flags.append(",".join(note for note, applies in notes.items() if applies))
     return Retrieval(
         names=tuple(names),
-        samples=theta,
+        samples=fits.theta,
         weights=weights,
         log_evidence=np.full(n, np.nan),
         reduced_chi2=reduced,
         effective_sample_size=size,
         flags=tuple(flags),
-        depth=depth,
-        aspa=aspa[rows, best],
-        loss=loss,
+        depth=fits.depth,
+        aspa=fits.aspa[rows, best],
+        loss=fits.loss,
     )

@@ -14,7 +14,8 @@ def get_config() -> ConfigDict:
         {
             "name": "compact",
             "network": "compact",
-            "options": {"width": 512, "depth": 3},
+            "options": {"width": 512, "depth": 3, "whitened": True},
+            "whitening_floor": 0.03,
             "seed": 0,
             "n_spectra": 200_000,
             "batch_size": 128,
