@@ -234,7 +234,7 @@ def train(config: ConfigDict, out: Path) -> Path:
             log.write(json.dumps(metrics) + "\n")
             log.flush()
             bar.update(task, completed=step)
-            if step % (10 * config.steps_per_call) == 0 or step >= config.n_steps:
+            if step % config.checkpoint_every == 0 or step >= config.n_steps:
                 manager.save(step, args=ocp.args.StandardSave(state))
     # The paper's loss, with which the error is measured, needs none.
     unknown = GeneratorError(jnp.ones(grid.N_WAVELENGTH), *jnp.ones((2, grid.N_SECTIONS)))

@@ -25,9 +25,10 @@ def _normalised(wavelength_um: np.ndarray, samples: np.ndarray) -> tuple[np.ndar
 def repair(wavelength_um: np.ndarray, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give every temperature the same 4.3 um band strength.
 
-    The file's error is one factor per temperature, the same at 4.3 and 15 um to 1 %: that of a
-    wrong partition function. So one factor is divided out, at all wavelengths and pressures. Nodes
-    above LAST_GOOD_K are extrapolated in log sigma against 1/T, then normalised too.
+    The file's error is one factor per temperature, the same at 4.3 and 15 um (to 1 % up to 1000 K,
+    6 % at 2000 K): that of a wrong partition function. So one factor is divided out, at all
+    wavelengths and pressures. Nodes above LAST_GOOD_K are extrapolated in log sigma against 1/T,
+    then normalised too.
 
     Args:
       wavelength_um: (n,) ascending.

@@ -20,9 +20,9 @@ BLUR_SAMPLES = 25
 LINE_BY_LINE_UM = 2.08
 #: Methane's levels come in polyads about 1500 cm^-1 apart, and one polyad's bands look much like
 #: the next one's. So the octad (2.1-2.9 um), which the file has, is moved up and scaled:
-#: (range filled in cm^-1, shift in cm^-1, ratio). The ratios of the first three are those of the
-#: integrated intensities of the tetradecad, icosad and triacontad to the octad's; the last two
-#: continue the fall.
+#: (range filled in cm^-1, shift in cm^-1, ratio). The ratios of the first three are about those of
+#: the integrated intensities of the tetradecad, icosad and triacontad to the octad's; the last two
+#: were set by eye, to continue the fall.
 POLYADS = (
     ((5040.0, 6330.0), 1560.0, 0.17),
     ((6330.0, 7870.0), 3100.0, 0.045),

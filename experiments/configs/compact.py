@@ -21,6 +21,7 @@ def get_config() -> ConfigDict:
             "batch_size": 128,
             "n_steps": 60_000,
             "steps_per_call": 200,
+            "checkpoint_every": 2_000,  # steps
             "learning_rate": 4e-4,
             "final_rate_fraction": 0.02,  # cosine decay to this fraction
             "generator_steps": 1,

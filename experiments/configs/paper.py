@@ -21,6 +21,7 @@ def get_config() -> ConfigDict:
             "batch_size": 64,
             "n_steps": 156_250,
             "steps_per_call": 50,
+            "checkpoint_every": 500,  # steps
             "learning_rate": 2e-4,
             "final_rate_fraction": 1.0,  # constant
             "generator_steps": 2,

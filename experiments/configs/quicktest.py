@@ -19,5 +19,6 @@ def get_config() -> ConfigDict:
     config.batch_size = 8
     config.n_steps = 20
     config.steps_per_call = 5
+    config.checkpoint_every = 10
     config.n_held_out = 2
     return config

@@ -1,0 +1,93 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from exogan_jax import aspa
+from exogan_jax.gan.compact import (
+    expand_values,
+    fit_whitening,
+    fold,
+    reduce_values,
+    set_whitening,
+    whitened_gradient,
+)
+from exogan_jax.gan.nets import networks
+
+
+@pytest.fixture(scope="module")
+def values():
+    # Correlated values of very different spread, as an ASPA's are.
+    rng = np.random.default_rng(0)
+    mixing = rng.normal(size=(40, 564)) * np.geomspace(0.1, 1e-5, 40)[:, None]
+    return (0.5 + rng.normal(size=(3000, 40)) @ mixing).astype(np.float32)
+
+
+def test_layout_agrees_with_the_encoding():
+    rng = np.random.default_rng(1)
+    depth = jnp.asarray(rng.uniform(0.01, 0.02, 515), jnp.float32)
+    theta = jnp.array([-3.0, -4.0, -5.0, -6.0, 1.2, 1.1, 1500.0])
+    image = aspa.encode(depth, theta)[None]
+    values = reduce_values(image)
+    assert values.shape == (1, 564)
+    np.testing.assert_allclose(expand_values(values), image, atol=1e-6)
+    np.testing.assert_allclose(values[0, -1], -theta[0] / 8, rtol=1e-6)
+
+
+def test_reduce_inverts_expand():
+    values = jax.random.uniform(jax.random.key(0), (3, 564))
+    np.testing.assert_allclose(reduce_values(expand_values(values)), values, atol=1e-6)
+
+
+def test_whitened_coordinates_are_uncorrelated_down_to_the_floor(values):
+    floor = 1e-3
+    whitening = fit_whitening(values, floor)
+    coordinates = (values - np.asarray(whitening.mean)) @ np.asarray(whitening.inverse)
+    covariance = np.cov(coordinates, rowvar=False)
+    assert np.abs(covariance - np.diag(np.diag(covariance))).max() < 1e-2
+    assert covariance.diagonal().max() < 1.01
+    raw = np.linalg.eigvalsh(np.cov(values, rowvar=False))
+    expected = np.sort(raw / (raw + floor**2))
+    np.testing.assert_allclose(np.sort(covariance.diagonal()), expected, atol=1e-2)
+    back = np.asarray(whitening.mean) + coordinates @ np.asarray(whitening.basis)
+    np.testing.assert_allclose(back, values, atol=1e-4)
+
+
+def test_gradient_in_whitened_coordinates_follows_the_chain_rule(values):
+    whitening = fit_whitening(values)
+    direction = jax.random.normal(jax.random.key(1), (33, 33))
+
+    def score(image):
+        return jnp.sum(jnp.sin(3 * image) * direction[None], axis=(1, 2))
+
+    def of_coordinates(coordinates):
+        return score(expand_values(whitening.mean[None] + coordinates @ whitening.basis)).sum()
+
+    coordinates = 0.1 * jax.random.normal(jax.random.key(2), (2, 564))
+    image = expand_values(whitening.mean[None] + coordinates @ whitening.basis)
+    by_pixel = jax.grad(lambda x: score(x).sum())(image)
+    np.testing.assert_allclose(
+        whitened_gradient(by_pixel, whitening), jax.grad(of_coordinates)(coordinates),
+        rtol=1e-3, atol=1e-4,
+    )
+
+
+def test_folding_changes_nothing_that_is_computed(values):
+    whitening = fit_whitening(values)
+    whitened = networks("compact", width=16, depth=1, whitened=True)
+    plain = networks("compact", width=16, depth=1)
+    g = whitened.generator.init(jax.random.key(0), jnp.zeros((1, 100)))
+    d = whitened.discriminator.init(jax.random.key(1), jnp.zeros((1, 33, 33)))
+    z = jax.random.uniform(jax.random.key(2), (4, 100), minval=-1.0)
+    images = whitened.generator.apply(
+        {"params": g["params"], "batch_stats": set_whitening({}, whitening)}, z
+    )
+    logits = whitened.discriminator.apply(
+        {"params": d["params"], "batch_stats": set_whitening({}, whitening)}, images
+    )
+    folded_g, folded_d = fold(g["params"], d["params"], whitening)
+    np.testing.assert_allclose(
+        plain.generator.apply({"params": folded_g}, z), images, atol=1e-5
+    )
+    np.testing.assert_allclose(
+        plain.discriminator.apply({"params": folded_d}, images), logits, rtol=1e-2, atol=1e-2
+    )
