@@ -15,17 +15,17 @@ def get_config() -> ConfigDict:
             "name": "compact",
             "network": "compact",
             "options": {"width": 512, "depth": 3, "whitened": True},
-            "whitening_floor": 0.15,
+            "whitening_floor": 0.2,
             "seed": 0,
             "n_spectra": 120_000,
             "batch_size": 128,
-            "n_steps": 45_000,
+            "n_steps": 32_000,
             "steps_per_call": 200,
             "checkpoint_every": 2_000,  # steps
             "learning_rate": 5e-4,
             "final_rate_fraction": 0.02,  # cosine decay to this fraction
             "generator_steps": 1,
-            "r1_weight": 0.2,
+            "r1_weight": 0.03,
             "ema_decay": 0.999,
             "n_held_out": 64,  # spectra that measure the generator's own error
         }

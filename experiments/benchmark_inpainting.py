@@ -1,0 +1,101 @@
+"""Times one inpainting iteration against one matrix product of as many operations.
+
+python -m experiments.benchmark_inpainting [--network paper|compact] [--latents 64]
+
+An iteration is what the paper repeats 1001 times: generator and discriminator forward, back to z,
+Adam, clip. Both are timed in turn in the same run; medians and their ratio are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from exogan_jax import aspa, grid
+from exogan_jax.gan.nets import networks
+from exogan_jax.retrieval.inpaint import PixelTarget, inpainter
+
+
+def operations(network: str, n: int) -> float:
+    """Floating-point operations of one iteration, from the shapes of the layers.
+
+    A product of (a, b) and (b, c) takes 2 a b c. A strided convolution's taps that fall on padding
+    count, as in the usual figure; a transposed convolution does the work of the convolution it
+    transposes. Backward to the input costs what forward costs.
+    """
+    if network == "compact":
+        width, depth, values = 512, 3, 564
+        generator = 100 * width + depth * width**2 + width * values
+        discriminator = values * width + depth * width**2 + width
+        multiplications = generator + discriminator
+    else:
+        sides, channels = (3, 5, 9, 17), (512, 256, 128, 64, 1)
+        generator = 100 * 4608 + sum(
+            side**2 * 25 * a * b
+            for side, a, b in zip(sides, channels[:-1], channels[1:], strict=True)
+        )
+        sides, channels = (17, 9, 5, 3), (1, 64, 128, 256, 512)
+        discriminator = 4608 + sum(
+            side**2 * 25 * a * b
+            for side, a, b in zip(sides, channels[:-1], channels[1:], strict=True)
+        )
+        multiplications = generator + discriminator
+    return 2.0 * 2.0 * multiplications * n
+
+
+def seconds(call: Callable[[], jax.Array]) -> float:
+    """Wall time of one call, waiting for its result."""
+    began = time.perf_counter()
+    jax.block_until_ready(call())
+    return time.perf_counter() - began
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--network", choices=("paper", "compact"), default="paper")
+    parser.add_argument("--latents", type=int, default=64)
+    parser.add_argument("--repeats", type=int, default=15)
+    args = parser.parse_args(argv)
+    nets = networks(args.network)
+    n = args.latents
+    g = nets.generator.init(jax.random.key(0), jnp.zeros((1, nets.latent_dim)))
+    d = nets.discriminator.init(jax.random.key(1), jnp.zeros((1, aspa.SIZE, aspa.SIZE)))
+    paint = inpainter(
+        lambda z: nets.generator.apply(g, z[None])[0],
+        lambda x: nets.discriminator.apply(d, x[None])[0],
+        latent_dim=nets.latent_dim,
+    )
+    depth = jnp.linspace(0.01, 0.012, grid.N_WAVELENGTH)
+    theta = jnp.asarray((grid.LOWER + grid.UPPER) / 2, jnp.float32)
+    target = PixelTarget(aspa.encode(depth, theta), aspa.mask("parameters"))
+    states = jax.vmap(paint.init)(jax.random.split(jax.random.key(2), n))
+    step = jax.jit(jax.vmap(paint.step, (0, None)))
+
+    # A product of k x k matrices with as many operations.
+    total = operations(args.network, n)
+    k = round((total / 2) ** (1 / 3))
+    a = jax.random.normal(jax.random.key(3), (k, k))
+    product = jax.jit(lambda x: x @ x)
+    seconds(lambda: step(states, target)), seconds(lambda: product(a))  # compile
+    times = np.array(
+        [
+            (seconds(lambda: step(states, target)), seconds(lambda: product(a)))
+            for _ in range(args.repeats)
+        ]
+    )
+    iteration, floor = np.median(times, axis=0)
+    print(
+        f"{args.network}, {n} latents, {total / 1e9:.1f} GFLOP: iteration {iteration * 1e3:.0f} ms, "
+        f"matrix product {floor * 1e3:.0f} ms ({total / floor / 1e9:.0f} GFLOP/s), "
+        f"ratio {iteration / floor:.2f} (median of pairs {np.median(times[:, 0] / times[:, 1]):.2f})"
+    )
+
+
+if __name__ == "__main__":
+    main()

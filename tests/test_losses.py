@@ -1,0 +1,51 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+from exogan_jax.gan import losses
+
+
+def test_adversarial_losses_at_chance_and_by_hand():
+    zero = jnp.zeros(4)
+    np.testing.assert_allclose(losses.discriminator_loss(zero, zero), 2 * np.log(2), rtol=1e-6)
+    np.testing.assert_allclose(losses.generator_loss(zero), np.log(2), rtol=1e-6)
+    real, fake = np.array([2.0, -1.0]), np.array([0.5, -3.0])
+    expected = np.log1p(np.exp(-real)).mean() + np.log1p(np.exp(fake)).mean()
+    np.testing.assert_allclose(
+        losses.discriminator_loss(jnp.asarray(real, jnp.float32), jnp.asarray(fake, jnp.float32)),
+        expected,
+        rtol=1e-6,
+    )
+
+
+def test_losses_stay_finite_for_large_logits():
+    huge = jnp.array([1e4, -1e4])
+    for value in (
+        losses.discriminator_loss(huge, huge),
+        losses.generator_loss(huge),
+        losses.perceptual_loss(huge[1]),
+    ):
+        assert bool(jnp.isfinite(value))
+
+
+def test_r1_of_a_linear_score_is_its_squared_norm():
+    weights = jax.random.normal(jax.random.key(0), (33, 33))
+    real = jax.random.uniform(jax.random.key(1), (5, 33, 33))
+
+    def score(x):
+        return jnp.tensordot(x, weights, axes=2)
+
+    np.testing.assert_allclose(
+        losses.r1_penalty(score, real), jnp.square(weights).sum(), rtol=1e-5
+    )
+    halved = losses.r1_penalty(score, real, lambda gradient: 0.5 * gradient)
+    np.testing.assert_allclose(halved, 0.25 * jnp.square(weights).sum(), rtol=1e-5)
+
+
+def test_contextual_loss_sees_visible_pixels_only():
+    mask = jnp.zeros((33, 33)).at[0, :4].set(1.0)
+    aspa, target = jnp.full((33, 33), 0.75), jnp.full((33, 33), 0.5)
+    np.testing.assert_allclose(losses.contextual_loss(mask, aspa, target), 1.0, rtol=1e-6)
+    batch = jax.jit(jax.vmap(losses.contextual_loss, (None, 0, None)))(
+        mask, jnp.stack([aspa, target]), target
+    )
+    np.testing.assert_allclose(batch, [1.0, 0.0], rtol=1e-6)

@@ -1,0 +1,111 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from exogan_jax.gan.nets import networks
+from exogan_jax.gan.step import gan, generate, score
+
+pytestmark = pytest.mark.optax
+
+
+def batch(n=8):
+    return jax.random.uniform(jax.random.key(9), (n, 33, 33))
+
+
+@pytest.fixture(scope="module", params=["paper", "compact"])
+def pair(request):
+    options = {"width": 1} if request.param == "paper" else {"width": 8, "depth": 1}
+    return networks(request.param, **options)
+
+
+def changed(before, after) -> bool:
+    pairs = zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True)
+    return any(bool(jnp.any(a != b)) for a, b in pairs)
+
+
+def test_one_compiled_step_with_donated_state(pair):
+    training = gan(pair, r1_weight=0.1, ema_decay=0.9)
+    step = jax.jit(training.step, donate_argnums=1)
+    state = training.init(jax.random.key(0))
+    for i in range(3):
+        state, info = step(jax.random.key(i), state, batch())
+    assert step._cache_size() == 1
+    assert int(state.step) == 3
+    assert all(bool(jnp.isfinite(x)) for x in info)
+
+
+def test_step_changes_both_networks_and_repeats(pair):
+    training = gan(pair)
+    step = jax.jit(training.step)
+    state = training.init(jax.random.key(0))
+    one, info = step(jax.random.key(1), state, batch())
+    same, _ = step(jax.random.key(1), state, batch())
+    other, _ = step(jax.random.key(2), state, batch())
+    assert changed(state.generator, one.generator)
+    assert changed(state.discriminator, one.discriminator)
+    assert not changed(one, same) and changed(one, other)
+    # Untrained, the discriminator is near chance.
+    assert 0.5 < float(info.discriminator_loss) < 5
+
+
+def test_papers_order_is_one_discriminator_step_then_two_of_the_generator():
+    nets = networks("compact", width=8, depth=1)
+    training = gan(nets)
+    state, _ = jax.jit(training.step)(jax.random.key(1), training.init(jax.random.key(0)), batch())
+    assert int(state.discriminator_opt[0].count) == 1
+    assert int(state.generator_opt[0].count) == 2
+
+
+def test_discriminator_learns_to_tell_arrays_apart():
+    nets = networks("compact", width=16, depth=1)
+    training = gan(
+        nets,
+        generator_optimizer=optax.set_to_zero(),
+        discriminator_optimizer=optax.adam(3e-3),
+        generator_steps=1,
+    )
+    state = training.init(jax.random.key(0))
+    step = jax.jit(training.step)
+    first = last = None
+    for i in range(40):
+        state, info = step(jax.random.key(i), state, batch(32))
+        first = info if first is None else first
+        last = info
+    assert float(last.discriminator_loss) < 0.2 * float(first.discriminator_loss)
+    assert not changed(training.init(jax.random.key(0)).generator, state.generator)
+    z = jax.random.uniform(jax.random.key(3), (16, 100), minval=-1.0)
+    fake = generate(nets, state, z)
+    assert float(score(nets, state, batch(16)).mean()) > float(score(nets, state, fake).mean())
+
+
+def test_running_mean_follows_its_decay():
+    nets = networks("compact", width=8, depth=1)
+    for decay in (0.0, 0.75):
+        training = gan(nets, ema_decay=decay)
+        state = training.init(jax.random.key(0))
+        new, _ = jax.jit(training.step)(jax.random.key(1), state, batch())
+        expected = jax.tree.map(
+            lambda old, now, d=decay: d * old + (1 - d) * now, state.generator, new.generator
+        )
+        for a, b in zip(jax.tree.leaves(new.ema), jax.tree.leaves(expected), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_replicas_agree_with_a_vmapped_axis():
+    # Two replicas of the same batch: averaged gradients keep them equal.
+    nets = networks("compact", width=8, depth=1)
+    training = gan(nets, axis_name="replica")
+    state = training.init(jax.random.key(0))
+    states = jax.tree.map(lambda x: jnp.stack([x, x]), state)
+    data = jnp.stack([batch(), batch()[::-1]])
+    keys = jnp.stack([jax.random.key(1)] * 2)
+    new, info = jax.vmap(training.step, axis_name="replica")(keys, states, data)
+    for leaf in jax.tree.leaves((new, info)):
+        np.testing.assert_allclose(leaf[0], leaf[1], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{"generator_steps": 0}, {"r1_weight": -1}, {"ema_decay": 1}])
+def test_options_out_of_range_are_refused(options):
+    with pytest.raises(ValueError, match="gan needs"):
+        gan(networks("compact"), **options)
