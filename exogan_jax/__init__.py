@@ -35,7 +35,7 @@ _SOURCES = {
     "retrieve": "exogan_jax.api",
     "transit_depth": "exogan_jax.physics.transit",
 }
-__all__ = [*_SOURCES, "aspa", "grid"]  # noqa: PLE0604
+__all__ = [*_SOURCES, "aspa", "grid"]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,7 @@
 python -m experiments.train --config experiments/configs/compact.py --out runs/compact
 
 Resumes from OUT's last checkpoint if there is one; the result is then the same as uninterrupted.
-Writes OUT/spectra.npz (the training set), OUT/checkpoints, OUT/metrics.jsonl and OUT/NAME.safetensors.
+Writes to OUT: spectra.npz (the training set), checkpoints, metrics.jsonl and NAME.safetensors.
 """
 
 from __future__ import annotations
@@ -94,13 +94,19 @@ def build(config: ConfigDict, whitening: Whitening | None) -> tuple[Networks, GA
         config.n_steps * config.generator_steps,
         alpha=config.final_rate_fraction,
     )
+
+    def coordinates(gradient: jax.Array) -> jax.Array:
+        return gradient
+
+    if whitening is not None:
+        coordinates = partial(whitened_gradient, whitening=whitening)
     training = gan(
         nets,
         generator_optimizer=optax.adam(generator_rate, b1=0.5),
         discriminator_optimizer=optax.adam(rate, b1=0.5),
         generator_steps=config.generator_steps,
         r1_weight=config.r1_weight,
-        **({} if whitening is None else {"r1_coordinates": partial(whitened_gradient, whitening=whitening)}),
+        r1_coordinates=coordinates,
         ema_decay=config.ema_decay,
     )
     if whitening is None:
@@ -123,9 +129,7 @@ def build(config: ConfigDict, whitening: Whitening | None) -> tuple[Networks, GA
 def many_steps(training: GAN, batch_size: int, n: int) -> Callable[..., tuple[GANState, Any]]:
     """`n` training steps as one scan; the batch of step i depends on the key and i alone."""
 
-    def one(
-        carry: tuple[jax.Array, jax.Array, jax.Array, GANState], _: None
-    ) -> tuple[Any, Any]:
+    def one(carry: tuple[jax.Array, jax.Array, jax.Array, GANState], _: None) -> tuple[Any, Any]:
         key, depth, theta, state = carry
         batch_key, step_key = jax.random.split(jax.random.fold_in(key, state.step))
         rows = jax.random.randint(batch_key, (batch_size,), 0, depth.shape[0])
@@ -189,7 +193,7 @@ def measure_error(model: Model, key: jax.Array, n: int) -> GeneratorError:
         correlation = np.mean(scaled[:, lag:] * scaled[:, :-lag]) / np.mean(scaled**2)
         if correlation < 0.05:
             break
-        length += 2 * correlation
+        length += 2 * float(correlation)
     pixel = np.pad(pixel * np.sqrt(length), (0, grid.N_WAVELENGTH - grid.N_ENCODED), mode="edge")
     bounds = [
         np.quantile(np.abs(np.asarray(a) - np.asarray(b)), 0.68, axis=0)
@@ -205,8 +209,8 @@ def train(config: ConfigDict, out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     (out / "config.json").write_text(config.to_json_best_effort(indent=2))
     data_key, init_key, train_key, test_key = jax.random.split(jax.random.key(config.seed), 4)
-    depth, theta = training_set(out / "spectra.npz", data_key, config.n_spectra)
-    depth, theta = jnp.asarray(depth), jnp.asarray(theta)
+    spectra = training_set(out / "spectra.npz", data_key, config.n_spectra)
+    depth, theta = (jnp.asarray(x) for x in spectra)
     whitening = None
     if config.options.get("whitened", False):
         whitening = measure_whitening(depth, theta, config.whitening_floor)

@@ -22,7 +22,14 @@ RANKS = {
     "__init__": 7,
 }
 SIDE_BY_SIDE = {("physics", "gan"), ("gan", "physics")}
-FOREIGN = {"experiments", "data_prep", "tensorflow", "tensorflow_datasets", "absl", "ml_collections"}
+FOREIGN = {
+    "experiments",
+    "data_prep",
+    "tensorflow",
+    "tensorflow_datasets",
+    "absl",
+    "ml_collections",
+}
 
 
 def imports(path: Path) -> set[str]:

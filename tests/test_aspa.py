@@ -2,9 +2,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from exogan_jax import aspa, grid
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from exogan_jax import aspa, grid
 
 THETA = np.array([-3.0, -4.0, -5.0, -6.0, 1.2, 1.1, 1500.0], np.float32)
 

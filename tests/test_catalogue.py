@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+
 from exogan_jax import grid
 from exogan_jax.api import retrieve
 from exogan_jax.gan.model import GeneratorError, Model
@@ -52,9 +53,7 @@ def test_result_depends_on_neither_chunks_nor_neighbours(model):
     names = ["a", "b", "c"]
     saved = []
     whole = retrieve(observations, model, names=names, chunk=3, **OPTIONS)
-    split = retrieve(
-        observations, model, names=names, chunk=2, on_result=saved.append, **OPTIONS
-    )
+    split = retrieve(observations, model, names=names, chunk=2, on_result=saved.append, **OPTIONS)
     alone = retrieve(observations[1], model, names=["b"], **OPTIONS)
     np.testing.assert_allclose(split.samples, whole.samples, rtol=1e-4)
     np.testing.assert_allclose(alone.samples[0], whole.samples[1], rtol=1e-4)
@@ -94,8 +93,14 @@ def test_summary_has_units_of_the_papers_jupiter(model):
     np.testing.assert_allclose(radius.to_value("m"), radius.value * 6.9911e7)
     assert summary["temperature_q16"].unit == "K"
     for name in grid.PARAMETERS:
-        values = [np.asarray(summary[f"{name}_{q}"].value if name in grid.PARAMETERS[4:] else
-                             summary[f"{name}_{q}"])[0] for q in ("q16", "q50", "q84")]
+        values = [
+            np.asarray(
+                summary[f"{name}_{q}"].value
+                if name in grid.PARAMETERS[4:]
+                else summary[f"{name}_{q}"]
+            )[0]
+            for q in ("q16", "q50", "q84")
+        ]
         assert values == sorted(values)
     assert {"reduced_chi2", "effective_sample_size", "log_evidence", "flags"} <= set(
         summary.colnames

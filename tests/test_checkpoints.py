@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from exogan_jax import load_model
 from exogan_jax.files.checkpoints import model_card, model_names, save_model
 from exogan_jax.gan.model import GeneratorError, Model

@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from exogan_jax import aspa
 from exogan_jax.gan.compact import (
     expand_values,
@@ -66,8 +67,10 @@ def test_gradient_in_whitened_coordinates_follows_the_chain_rule(values):
     image = expand_values(whitening.mean[None] + coordinates @ whitening.basis)
     by_pixel = jax.grad(lambda x: score(x).sum())(image)
     np.testing.assert_allclose(
-        whitened_gradient(by_pixel, whitening), jax.grad(of_coordinates)(coordinates),
-        rtol=1e-3, atol=1e-4,
+        whitened_gradient(by_pixel, whitening),
+        jax.grad(of_coordinates)(coordinates),
+        rtol=1e-3,
+        atol=1e-4,
     )
 
 
@@ -85,9 +88,7 @@ def test_folding_changes_nothing_that_is_computed(values):
         {"params": d["params"], "batch_stats": set_whitening({}, whitening)}, images
     )
     folded_g, folded_d = fold(g["params"], d["params"], whitening)
-    np.testing.assert_allclose(
-        plain.generator.apply({"params": folded_g}, z), images, atol=1e-5
-    )
+    np.testing.assert_allclose(plain.generator.apply({"params": folded_g}, z), images, atol=1e-5)
     np.testing.assert_allclose(
         plain.discriminator.apply({"params": folded_d}, images), logits, rtol=1e-2, atol=1e-2
     )

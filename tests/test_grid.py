@@ -1,4 +1,5 @@
 import numpy as np
+
 from exogan_jax import grid
 
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+
 from exogan_jax.gan import losses
 from exogan_jax.retrieval.inpaint import PixelTarget, inpainter, pixel_loss
 
@@ -31,7 +32,10 @@ def squared(aspa, target):
 
 
 def make(linear, **options):
-    options = {"optimizer": optax.adam(optax.cosine_decay_schedule(0.1, 400)), "n_steps": 400} | options
+    options = {
+        "optimizer": optax.adam(optax.cosine_decay_schedule(0.1, 400)),
+        "n_steps": 400,
+    } | options
     return inpainter(linear, flat_score, latent_dim=LATENT, **options)
 
 

@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from exogan_jax.gan.layers import conv_stride2, conv_transpose_stride2
 from jax import lax
+
+from exogan_jax.gan.layers import conv_stride2, conv_transpose_stride2
 
 NUMBERS = ("NHWC", "HWIO", "NHWC")
 
@@ -23,8 +24,10 @@ def reference_transpose(x, kernel, out_size):
 def draw(seed, *shapes):
     keys = jax.random.split(jax.random.key(seed), len(shapes))
     # The scale of the DCGAN's sums: of order one.
-    return [jax.random.normal(k, s) / np.sqrt(25 * s[2]) ** (len(s) == 4 and s[0] == 5)
-            for k, s in zip(keys, shapes, strict=True)]
+    return [
+        jax.random.normal(k, s) / np.sqrt(25 * s[2]) ** (len(s) == 4 and s[0] == 5)
+        for k, s in zip(keys, shapes, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("size", [33, 17, 9, 5, 8])

@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from exogan_jax import aspa, grid
 from exogan_jax.gan.model import GeneratorError
 from exogan_jax.physics.observation import Observation, binning_operator
@@ -125,9 +126,7 @@ def test_vmap_over_arrays_agrees():
 def test_pixel_target_shows_complete_sections():
     target = pixel_target(on_grid(np.arange(334, 384)))
     np.testing.assert_array_equal(target.mask, aspa.mask("wfc3"))
-    np.testing.assert_allclose(
-        target.mask * target.aspa, target.mask * encoded(), atol=2e-4
-    )
+    np.testing.assert_allclose(target.mask * target.aspa, target.mask * encoded(), atol=2e-4)
     with pytest.raises(ValueError, match="Gaussian likelihood"):
         pixel_target(on_grid(np.arange(340, 350)))
 

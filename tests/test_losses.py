@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+
 from exogan_jax.gan import losses
 
 
@@ -34,9 +35,7 @@ def test_r1_of_a_linear_score_is_its_squared_norm():
     def score(x):
         return jnp.tensordot(x, weights, axes=2)
 
-    np.testing.assert_allclose(
-        losses.r1_penalty(score, real), jnp.square(weights).sum(), rtol=1e-5
-    )
+    np.testing.assert_allclose(losses.r1_penalty(score, real), jnp.square(weights).sum(), rtol=1e-5)
     halved = losses.r1_penalty(score, real, lambda gradient: 0.5 * gradient)
     np.testing.assert_allclose(halved, 0.25 * jnp.square(weights).sum(), rtol=1e-5)
 

@@ -1,7 +1,10 @@
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from exogan_jax.gan.nets import networks
 
 
@@ -28,12 +31,12 @@ def test_paper_networks_have_the_papers_parameters():
     g = jax.eval_shape(nets.generator.init, jax.random.key(0), jnp.zeros((1, 100)))
     d = jax.eval_shape(nets.discriminator.init, jax.random.key(0), jnp.zeros((1, 33, 33)))
     channels = [512, 256, 128, 64, 1]
-    pairs = list(zip(channels[:-1], channels[1:], strict=True))
+    pairs = list(itertools.pairwise(channels))
     linear = 100 * 4608 + 4608
     norms = 2 * (512 + 256 + 128 + 64)
     assert n_parameters(g["params"]) == linear + norms + sum(25 * a * b + b for a, b in pairs)
     channels = [1, 64, 128, 256, 512]
-    pairs = list(zip(channels[:-1], channels[1:], strict=True))
+    pairs = list(itertools.pairwise(channels))
     norms = 2 * (128 + 256 + 512)
     assert n_parameters(d["params"]) == 4608 + 1 + norms + sum(25 * a * b + b for a, b in pairs)
 

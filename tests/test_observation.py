@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
-from exogan_jax import grid
-from exogan_jax.physics.observation import Observation, binning_operator, check
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from exogan_jax import grid
+from exogan_jax.physics.observation import Observation, binning_operator, check
 
 
 def observation(**changes) -> Observation:

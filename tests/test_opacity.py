@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from exogan_jax import grid
 from exogan_jax.physics.opacity import (
     at_temperature,
@@ -67,7 +68,9 @@ def test_gradients_are_finite_over_the_whole_prior(table):
         [jnp.asarray(corners[::4], jnp.float32), sample_prior(jax.random.key(1), 16)]
     )
     gradient = jax.jit(
-        lambda x: jax.lax.map(jax.grad(lambda one: transit_depth(one, table).sum()), x, batch_size=8)
+        lambda x: jax.lax.map(
+            jax.grad(lambda one: transit_depth(one, table).sum()), x, batch_size=8
+        )
     )(theta)
     assert bool(jnp.isfinite(gradient).all())
 

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from exogan_jax.retrieval.posterior import coverage, effective_sample_size, weighted_quantile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from exogan_jax.retrieval.posterior import coverage, effective_sample_size, weighted_quantile
 
 
 def test_equal_weights_give_sample_quantiles():
@@ -17,7 +18,8 @@ def test_integer_weights_are_repetitions():
     samples, weights = rng.normal(size=(4000, 1)), rng.integers(0, 4, 4000)
     repeated = np.repeat(samples, weights, axis=0)
     np.testing.assert_allclose(
-        weighted_quantile(samples, weights), np.quantile(repeated, (0.16, 0.5, 0.84), axis=0),
+        weighted_quantile(samples, weights),
+        np.quantile(repeated, (0.16, 0.5, 0.84), axis=0),
         atol=5e-3,
     )
 

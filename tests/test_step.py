@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+
 from exogan_jax.gan.nets import networks
 from exogan_jax.gan.step import gan, generate, score
 

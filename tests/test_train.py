@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
-from exogan_jax.files.checkpoints import load_model, model_card
 
+from exogan_jax.files.checkpoints import load_model, model_card
 from experiments import train
 
 # Orbax and TensorStore warn of things that are not ours.

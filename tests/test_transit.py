@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from exogan_jax import grid
 from exogan_jax.physics.opacity import make_table
 from exogan_jax.physics.prior import sample_prior, simulate

@@ -1,7 +1,7 @@
 """Model weights: one safetensors file each, which holds arrays and text and cannot run code.
 
-The arrays are those of a `gan.model.Model`, by their paths in the pytree. The header's text is JSON:
-the networks and their options, and a model card (data, training, metrics).
+The arrays are those of a `gan.model.Model`, by their paths in the pytree. The header's text is
+JSON: the networks and their options, and a model card (data, training, metrics).
 """
 
 from __future__ import annotations
@@ -80,7 +80,9 @@ def model_names() -> tuple[str, ...]:
     """Names of the models that ship with the package."""
     folder = importlib.resources.files("exogan_jax") / "assets"
     suffix = ".safetensors"
-    return tuple(sorted(f.name[: -len(suffix)] for f in folder.iterdir() if f.name.endswith(suffix)))
+    return tuple(
+        sorted(f.name[: -len(suffix)] for f in folder.iterdir() if f.name.endswith(suffix))
+    )
 
 
 def load_model(name_or_path: str | os.PathLike[str] | None = None) -> Model:

@@ -50,9 +50,7 @@ def _kernel_gradient(
     x = _pad_same(x)
     _, rows, columns, _ = gradient.shape
     taps = [
-        jnp.einsum(
-            "nhwi,nhwo->io", x[:, i : i + 2 * rows : 2, j : j + 2 * columns : 2], gradient
-        )
+        jnp.einsum("nhwi,nhwo->io", x[:, i : i + 2 * rows : 2, j : j + 2 * columns : 2], gradient)
         for i in range(_KERNEL)
         for j in range(_KERNEL)
     ]

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 from jaxtyping import Array, Float
 
 from exogan_jax.gan.nets import Networks, networks
@@ -15,9 +16,11 @@ from exogan_jax.gan.nets import Networks, networks
 class GeneratorError(NamedTuple):
     """The generator's own 1-sigma errors, measured on spectra that it never saw."""
 
-    pixel: Float[Array, "515"]  # of the normalised spectrum, as a share of a section's range
-    low: Float[Array, "14"]  # of each section's minimum depth
-    high: Float[Array, "14"]  # of each section's maximum depth
+    pixel: Float[
+        Array | np.ndarray, "515"
+    ]  # of the normalised spectrum, as a share of a section's range
+    low: Float[Array | np.ndarray, "14"]  # of each section's minimum depth
+    high: Float[Array | np.ndarray, "14"]  # of each section's maximum depth
 
 
 @partial(

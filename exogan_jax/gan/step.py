@@ -216,9 +216,7 @@ def generate(
     return out
 
 
-def score(
-    networks: Networks, state: GANState, aspa: Float[Array, "n 33 33"]
-) -> Float[Array, " n"]:
+def score(networks: Networks, state: GANState, aspa: Float[Array, "n 33 33"]) -> Float[Array, " n"]:
     """Logits of arrays (n, 33, 33) under a trained discriminator, on running statistics."""
     variables = {"params": state.discriminator, "batch_stats": state.discriminator_stats}
     out = networks.discriminator.apply(variables, aspa, train=False)

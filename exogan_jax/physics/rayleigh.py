@@ -14,9 +14,7 @@ def _from_index(
     """24 pi^3 K [(n^2 - 1)/(N0 (n^2 + 2))]^2 / lambda^4, in m^2."""
     n2 = (1 + index_minus_1) ** 2
     wavelength_m = wavelength_um * 1e-6
-    return (
-        24 * np.pi**3 * king * ((n2 - 1) / (LOSCHMIDT_M3 * (n2 + 2))) ** 2 / wavelength_m**4
-    )
+    return 24 * np.pi**3 * king * ((n2 - 1) / (LOSCHMIDT_M3 * (n2 + 2))) ** 2 / wavelength_m**4
 
 
 def rayleigh_cross_section(

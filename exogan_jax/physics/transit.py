@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from exogan_jax import grid
@@ -206,6 +207,6 @@ def _haze(
     table: OpacityTable, strength: Float[Array, ""], power: Float[Array, ""]
 ) -> Float[Array, " w"]:
     """Haze absorption per amagat of H2, m^-1."""
-    reference = float(rayleigh_cross_section("h2", HAZE_REFERENCE_UM))
+    reference = float(rayleigh_cross_section("h2", np.array(HAZE_REFERENCE_UM)))
     shape = (table.wavelength_um / HAZE_REFERENCE_UM) ** power
     return strength * (reference * LOSCHMIDT_M3) * shape

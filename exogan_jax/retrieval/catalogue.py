@@ -88,10 +88,7 @@ def retrieve(
     for start in range(0, len(checked), chunk):
         stop = min(start + chunk, len(checked))
         rows = [min(i, stop - 1) for i in range(start, start + chunk)]  # the last chunk is padded
-        depth_targets = [
-            likelihoods.depth_target(checked[i], error, n_points)
-            for i in rows
-        ]
+        depth_targets = [likelihoods.depth_target(checked[i], error, n_points) for i in rows]
         pixel_targets = None
         if likelihood == "paper":
             pixel_targets = _stack([likelihoods.pixel_target(checked[i]) for i in rows])
@@ -106,7 +103,7 @@ def retrieve(
         part = _collect(
             names[start:stop],
             [likelihoods.n_usable(target) for target in depth_targets[: stop - start]],
-            jax.tree.map(lambda x: np.asarray(x)[: stop - start], fits),
+            _Fits(*(np.asarray(x)[: stop - start] for x in fits)),
             weighted=likelihood == "gaussian",
         )
         parts.append(part)

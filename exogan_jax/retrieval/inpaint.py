@@ -107,8 +107,6 @@ def inpainter(
         return InpaintState(latent, optimizer_state), info
 
     def run(key: jax.Array, target: Any) -> tuple[InpaintState, InpaintInfo]:
-        return jax.lax.scan(
-            lambda state, _: step(state, target), init(key), length=n_steps
-        )
+        return jax.lax.scan(lambda state, _: step(state, target), init(key), length=n_steps)
 
     return Inpainter(init, step, run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -39,9 +39,7 @@ class Retrieval:
         fields = (getattr(self, field.name) for field in dataclasses.fields(self))
         return Retrieval(*(field[index] for field in fields))
 
-    def quantiles(
-        self, q: tuple[float, ...] = (0.16, 0.5, 0.84)
-    ) -> Float[np.ndarray, "n_obs q 7"]:
+    def quantiles(self, q: tuple[float, ...] = (0.16, 0.5, 0.84)) -> Float[np.ndarray, "n_obs q 7"]:
         """Weighted quantiles of each parameter."""
         pairs = zip(self.samples, self.weights, strict=True)
         return np.stack([weighted_quantile(s, w, q) for s, w in pairs])
@@ -76,7 +74,7 @@ class Retrieval:
 
 def concatenate(parts: Sequence[Retrieval]) -> Retrieval:
     """Joins retrievals of different observations, of equal numbers of samples."""
-    joined = []
+    joined: list[Any] = []
     for field in dataclasses.fields(Retrieval):
         values = [getattr(part, field.name) for part in parts]
         if field.name in ("names", "flags"):
