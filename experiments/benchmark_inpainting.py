@@ -90,11 +90,10 @@ def main(argv: list[str] | None = None) -> None:
         ]
     )
     iteration, floor = np.median(times, axis=0)
-    print(
-        f"{args.network}, {n} latents, {total / 1e9:.1f} GFLOP: iteration {iteration * 1e3:.0f} ms, "
-        f"matrix product {floor * 1e3:.0f} ms ({total / floor / 1e9:.0f} GFLOP/s), "
-        f"ratio {iteration / floor:.2f} (median of pairs {np.median(times[:, 0] / times[:, 1]):.2f})"
-    )
+    print(f"{args.network}, {n} latents, {total / 1e9:.1f} GFLOP")
+    print(f"one iteration     {iteration * 1e3:7.1f} ms")
+    print(f"a matrix product  {floor * 1e3:7.1f} ms ({total / floor / 1e9:.0f} GFLOP/s)")
+    print(f"ratio             {np.median(times[:, 0] / times[:, 1]):7.2f} (median of pairs)")
 
 
 if __name__ == "__main__":

@@ -16,9 +16,8 @@ from exogan_jax.gan.nets import Networks, networks
 class GeneratorError(NamedTuple):
     """The generator's own 1-sigma errors, measured on spectra that it never saw."""
 
-    pixel: Float[
-        Array | np.ndarray, "515"
-    ]  # of the normalised spectrum, as a share of a section's range
+    # Of the normalised spectrum, as a share of its section's range.
+    pixel: Float[Array | np.ndarray, "515"]
     low: Float[Array | np.ndarray, "14"]  # of each section's minimum depth
     high: Float[Array | np.ndarray, "14"]  # of each section's maximum depth
 

@@ -80,6 +80,7 @@ class Generator(nn.Module):
     def __call__(
         self, z: Float[Array, "n latent_dim"], train: bool = False
     ) -> Float[Array, "n 33 33"]:
+        """Arrays (n, 33, 33) in [0, 1] from latents (n, latent_dim)."""
         norm = partial(_batch_norm, train, self.axis_name, self.dtype)
         features = [8 * self.width, 4 * self.width, 2 * self.width, self.width]
         x = nn.Dense(9 * features[0], kernel_init=_NORMAL, dtype=self.dtype)(z)
@@ -107,6 +108,7 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, aspa: Float[Array, "n 33 33"], train: bool = False) -> Float[Array, " n"]:
+        """Logits (n,) of arrays (n, 33, 33)."""
         norm = partial(_batch_norm, train, self.axis_name, self.dtype)
         x = _leaky(_Conv(self.width, dtype=self.dtype)(aspa[..., None]))
         for factor in (2, 4, 8):

@@ -1,12 +1,12 @@
-"""What a generated array is compared with: the observation's depths with their errors (the default),
-or the pixels of an ASPA (the paper's loss, `inpaint.pixel_loss`).
+"""What a generated array is compared with: the observation's depths with their errors (the
+default), or the pixels of an ASPA (the paper's loss, `inpaint.pixel_loss`).
 
-A generator errs in two ways. Its normalised spectrum is wrong by some per cent of a section's range,
-and the minimum and maximum by which a section is decoded are wrong by hundreds of ppm: more than the
-features that tell gases apart. A plain chi-square of decoded depths would be ruled by the second
-error, and the fit would flatten a section rather than get its shape right. So each section's minimum
-and maximum are nuisance parameters here: known from the array up to the generator's own error, and
-fitted to the data, in closed form, within it.
+A generator errs in two ways. Its normalised spectrum is wrong by some per cent of a section's
+range, and the minimum and maximum by which a section is decoded are wrong by hundreds of ppm: more
+than the features that tell gases apart. A plain chi-square of decoded depths would be ruled by the
+second error, and the fit would flatten a section rather than get its shape right. So each section's
+minimum and maximum are nuisance parameters here: known from the array up to the generator's own
+error, and fitted to the data, in closed form, within it.
 """
 
 from __future__ import annotations
