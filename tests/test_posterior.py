@@ -24,6 +24,13 @@ def test_integer_weights_are_repetitions():
     )
 
 
+def test_samples_of_no_weight_pull_at_nothing():
+    samples = np.array([[0.0], [1.0], [5.0]])
+    quantiles = weighted_quantile(samples, np.array([1e-6, 1.0, 1e-6]))
+    np.testing.assert_allclose(quantiles, 1.0)
+    np.testing.assert_allclose(weighted_quantile(samples, np.array([0.0, 0.0, 2.0])), 5.0)
+
+
 @given(st.lists(st.floats(-5, 5), min_size=2, max_size=30), st.integers(0, 1000))
 @settings(max_examples=50, deadline=None)
 def test_quantiles_are_ordered_and_within_the_samples(values, seed):

@@ -15,8 +15,9 @@ def weighted_quantile(
 ) -> Float[np.ndarray, "q d"]:
     """Quantiles of each column of weighted samples.
 
-    The weighted distribution function is interpolated between the midpoints of its steps, so that
-    equal weights give the usual sample quantiles (Hazen's plotting positions).
+    The quantile function is flat at each sample over its weight, with a ramp from sample to sample
+    that is as wide as the smaller of their weights: equal weights give the usual sample quantiles
+    (Hazen's plotting positions), and samples of no weight pull at nothing.
 
     Args:
       samples: (n, d).
@@ -37,8 +38,15 @@ def weighted_quantile(
     for column in range(samples.shape[1]):
         order = np.argsort(samples[:, column], kind="stable")
         order = order[weights[order] > 0]
-        w = weights[order] / weights.sum()
-        out[:, column] = np.interp(q, np.cumsum(w) - w / 2, samples[order, column])
+        values, w = samples[order, column], weights[order] / weights.sum()
+        if len(values) == 1:
+            out[:, column] = values[0]
+            continue
+        edges, ramps = np.cumsum(w)[:-1], np.minimum(w[:-1], w[1:]) / 2
+        positions = np.stack([edges - ramps, edges + ramps], axis=1).ravel()
+        out[:, column] = np.interp(
+            q, positions, np.stack([values[:-1], values[1:]], axis=1).ravel()
+        )
     return out
 
 
