@@ -101,7 +101,7 @@ def test_replicas_agree_with_a_vmapped_axis():
     states = jax.tree.map(lambda x: jnp.stack([x, x]), state)
     data = jnp.stack([batch(), batch()[::-1]])
     keys = jnp.stack([jax.random.key(1)] * 2)
-    new, info = jax.vmap(training.step, axis_name="replica")(keys, states, data)
+    new, info = jax.jit(jax.vmap(training.step, axis_name="replica"))(keys, states, data)
     for leaf in jax.tree.leaves((new, info)):
         np.testing.assert_allclose(leaf[0], leaf[1], rtol=1e-5, atol=1e-6)
 
