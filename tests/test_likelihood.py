@@ -12,6 +12,7 @@ from exogan_jax.retrieval.likelihood import (
     grid_spectrum,
     n_usable,
     pixel_target,
+    robust_depth_loss,
 )
 
 THETA = jnp.array([-3.0, -4.0, -5.0, -6.0, 1.2, 1.1, 1500.0])
@@ -99,6 +100,19 @@ def test_bins_across_sections_are_compared_as_decoded():
     np.testing.assert_allclose(
         depth_loss(encoded(), target), 0.5 * ((0.013 - model) / 5e-5) ** 2, rtol=2e-3
     )
+
+
+def test_robust_loss_is_the_loss_near_a_fit_and_grows_linearly_far_from_it():
+    rows = np.arange(0, 500, 5)
+    near = depth_target(on_grid(rows, sigma=1e-4, shift=1e-6), error())
+    np.testing.assert_allclose(
+        robust_depth_loss(encoded(), near), depth_loss(encoded(), near), rtol=1e-2, atol=1e-4
+    )
+    far = [
+        float(robust_depth_loss(encoded(), depth_target(on_grid(rows, 1e-6, shift), error())))
+        for shift in (1e-2, 2e-2)
+    ]
+    np.testing.assert_allclose(far[1] / far[0], 2.0, rtol=0.1)
 
 
 def test_padding_and_points_off_the_array_count_nothing():

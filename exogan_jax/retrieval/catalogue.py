@@ -141,7 +141,7 @@ def _inpaint(
     """Inpaints every target from every start; by pixels where there are pixel targets."""
     # A rate that falls to zero ends at the optimum instead of around it.
     optimizer = optax.adam(optax.cosine_decay_schedule(PEAK_RATE, n_steps))
-    contextual: Callable[..., jax.Array] = likelihoods.depth_loss
+    contextual: Callable[..., jax.Array] = likelihoods.robust_depth_loss
     fitted: Any = targets
     if pixel_targets is not None:
         contextual, fitted = pixel_loss, pixel_targets

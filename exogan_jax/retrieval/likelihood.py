@@ -42,12 +42,12 @@ class DepthTarget(NamedTuple):
 
 def fitted_depth(
     aspa: Float[Array, "33 33"], target: DepthTarget
-) -> tuple[Float[Array, " n"], Float[Array, " n"], Float[Array, ""]]:
+) -> tuple[Float[Array, " n"], Float[Array, " n"], Float[Array, "28"]]:
     """The array's spectrum in the observation's bins, each section's bounds fitted to the data.
 
     Returns:
-      depth (n,) above the reference in UNIT; chi-square of each bin (n,); chi-square () of the
-      bounds' departure from the array's own.
+      depth (n,) above the reference in UNIT; chi-square of each bin (n,); chi-square of each
+      bound's departure from the array's own (28,).
     """
     low, high = aspa_layout.section_bounds(aspa)
     low, high = (low - target.reference) / UNIT, (high - target.reference) / UNIT
@@ -73,16 +73,28 @@ def fitted_depth(
     across = target.operator @ ((decoded - target.reference) / UNIT)
     model = jnp.where(target.crossing > 0, across, fitted)
     chi2 = (w + target.crossing) * jnp.square(d - model)
-    departure = jnp.square(minimum - low) * prior_low
-    departure += jnp.square(minimum + span - high) * prior_high
-    return model, chi2, departure.sum()
+    departure = jnp.concatenate(
+        [jnp.square(minimum - low) * prior_low, jnp.square(minimum + span - high) * prior_high]
+    )
+    return model, chi2, departure
 
 
 @jax.default_matmul_precision("highest")
 def depth_loss(aspa: Float[Array, "33 33"], target: DepthTarget) -> Float[Array, ""]:
     """Half chi-square of an array, its sections' bounds fitted within the generator's error."""
     _, chi2, departure = fitted_depth(aspa, target)
-    return 0.5 * (chi2.sum() + departure)
+    return 0.5 * (chi2.sum() + departure.sum())
+
+
+@jax.default_matmul_precision("highest")
+def robust_depth_loss(aspa: Float[Array, "33 33"], target: DepthTarget) -> Float[Array, ""]:
+    """`depth_loss` near the optimum, linear in the residuals far from it.
+
+    A random start is hundreds of sigma off in some terms and a few in others. Squared, the first
+    would rule the way down, and lead to poor local minima.
+    """
+    _, chi2, departure = fitted_depth(aspa, target)
+    return (jnp.sqrt(1 + jnp.concatenate([chi2, departure])) - 1).sum()
 
 
 def depth_target(
