@@ -163,7 +163,7 @@ def plot_histograms(
             _draw_marginal(ax, samples[:, i], weights, true[i])
             margin = 0.02 * (span[1] - span[0])
             ax.set(xlim=(span[0] - margin, span[1] + margin), xlabel=grid.LABELS[i], yticks=[])
-            ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+            ax.xaxis.set_major_locator(_inner_ticks(span))
         patch = Patch(facecolor=SKY, edgecolor=BLUE, label="weighted samples")
         axes[-1].axis("off")
         axes[-1].legend(handles=[patch, *_legend_lines(true)], loc="center", fontsize=11)

@@ -114,6 +114,7 @@ def plot_spectrum(
         np.asarray(x, np.float64)[order] for x in observation
     )
     bands = 100 * weighted_quantile(depth, weights, (0.025, *QUANTILES, 0.975))
+    bands = bands[:, : grid.N_ENCODED]
     operator = binning_operator(wavelength, half_width)
     binned = np.asarray(depth, np.float64) @ operator.T
     low, median, high = weighted_quantile(binned, weights, QUANTILES)
@@ -122,13 +123,14 @@ def plot_spectrum(
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.6, 5.8), layout="constrained")
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-        x = grid.WAVELENGTH_UM
+        # The five bluest points are not in an ASPA: see `aspa.decode`.
+        x = grid.WAVELENGTH_UM[: grid.N_ENCODED]
         top.fill_between(x, bands[0], bands[4], color=SKY, alpha=0.3, lw=0, label="95 %")
         top.fill_between(x, bands[1], bands[3], color=SKY, alpha=0.75, lw=0, label="68 %")
         _draw_points(top, wavelength, 100 * observed, 100 * sigma, half_width)
         top.plot(x, bands[2], color=BLUE, lw=1.2, label="completed, median", zorder=4)
         if truth_depth is not None:
-            truth = 100 * np.asarray(truth_depth)
+            truth = 100 * np.asarray(truth_depth)[: grid.N_ENCODED]
             top.plot(x, truth, color=RED, lw=1.1, ls="--", label="truth", zorder=5)
         # Limits from the values alone: one huge error bar must not flatten the spectrum.
         shown = np.concatenate([bands[0], bands[4], 100 * observed])
