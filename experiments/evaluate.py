@@ -73,7 +73,7 @@ def report(title: str, result: Retrieval, theta: np.ndarray, console: Console) -
         error = np.abs(median[:, i] - theta[:, i]).mean()
         correlation = np.corrcoef(median[:, i], theta[:, i])[0, 1]
         table.add_row(
-            f"{name} [{grid.UNITS[i]}]", f"{error:.3f}", f"{correlation:.3f}", f"{covered[i]:.2f}"
+            f"{name} ({grid.UNITS[i]})", f"{error:.3f}", f"{correlation:.3f}", f"{covered[i]:.2f}"
         )
     console.print(table)
     console.print(

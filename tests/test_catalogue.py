@@ -78,11 +78,12 @@ def test_progress_counts_observations(model):
     assert seen == [(2, 3), (3, 3)]
 
 
-def test_paper_likelihood_weighs_starts_equally(model):
+def test_paper_likelihood_weighs_starts_by_the_pixel_loss(model):
     wavelength = grid.WAVELENGTH_UM[334:384]
     wfc3 = Observation(wavelength, np.zeros(50), np.linspace(0.01, 0.011, 50), np.full(50, 1e-5))
     result = retrieve(wfc3, model, likelihood="paper", **OPTIONS)
-    np.testing.assert_allclose(result.weights, 0.25)
+    expected = np.exp(-(result.loss - result.loss.min()) / 0.3)
+    np.testing.assert_allclose(result.weights, expected / expected.sum(), rtol=1e-3)
 
 
 def test_summary_has_units_of_the_papers_jupiter(model):
