@@ -25,7 +25,7 @@ LIKELIHOODS = ("gaussian", "paper")
 N_STEPS = 600
 PEAK_RATE = 0.03  # of Adam; the paper's is a constant 0.01
 # Starts that end in a poor optimum of the pixel loss should not count like the others: on 100
-# simulated spectra this raised the correlation of CO from 0.72 to 0.79 and of CH4 from 0.96 to 0.99.
+# simulated spectra this raised the correlation of CO from 0.72 to 0.79, of CH4 from 0.96 to 0.99.
 PIXEL_TEMPERATURE = 0.3
 POOR_FIT = 3.0  # reduced chi-square above which a fit is flagged
 
