@@ -2,7 +2,9 @@
 
 python -m experiments.train --config experiments/configs/compact.py --out runs/compact
 
-Expect, on two cores: see the model card (`exogan_jax.files.checkpoints.model_card()`).
+Expect, on two cores: 6 minutes of simulation, 20 of training, a generator error of 0.02 of a
+section's range and 100 ppm in its bounds. The shipped weights are of this configuration, but for a
+rate that was scheduled for 38,000 steps during the first 8,000.
 """
 
 from ml_collections import ConfigDict
