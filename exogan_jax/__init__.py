@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from exogan_jax.physics.observation import Observation as Observation
     from exogan_jax.physics.opacity import OpacityTable as OpacityTable
     from exogan_jax.physics.opacity import load_opacities as load_opacities
+    from exogan_jax.physics.opacity import save_opacities as save_opacities
     from exogan_jax.physics.transit import transit_depth as transit_depth
+    from exogan_jax.physics.user_tables import read_opacities as read_opacities
     from exogan_jax.retrieval.results import Retrieval as Retrieval
 
 __version__ = _version("exogan-jax")
@@ -32,7 +34,9 @@ _SOURCES = {
     "Retrieval": "exogan_jax.retrieval.results",
     "load_model": "exogan_jax.files.checkpoints",
     "load_opacities": "exogan_jax.physics.opacity",
+    "read_opacities": "exogan_jax.physics.user_tables",
     "retrieve": "exogan_jax.api",
+    "save_opacities": "exogan_jax.physics.opacity",
     "transit_depth": "exogan_jax.physics.transit",
 }
 __all__ = [*_SOURCES, "aspa", "grid"]

@@ -29,7 +29,8 @@ DEPTH_MIN = 0.00650370296635
 
 JUPITER_MASS_KG = 1.898e27
 JUPITER_RADIUS_M = 6.9911e7
-SUN_RADIUS_M = 6.957e8
+#: TauREx 2's, which the published spectra show to 2e-5. (The IAU's nominal radius is 6.957e8 m.)
+SUN_RADIUS_M = 6.955e8
 
 #: Names of theta's entries, in order.
 PARAMETERS = (

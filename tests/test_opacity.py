@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 
 from exogan_jax import grid
-from exogan_jax.physics.opacity import (
-    at_temperature,
-    bracket,
-    interpolation_weights,
-    load_opacities,
-    make_table,
-)
+from exogan_jax.physics.interpolate import at_temperature, bracket, interpolation_weights
+from exogan_jax.physics.opacity import load_opacities, make_table
 from exogan_jax.physics.prior import sample_prior
 from exogan_jax.physics.rayleigh import rayleigh_cross_section
 from exogan_jax.physics.transit import transit_depth

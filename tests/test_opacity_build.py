@@ -58,13 +58,6 @@ def test_k_distribution_of_a_smooth_function():
     assert np.all(np.isnan(k[:, (WAVELENGTH_UM > 2.05) | (WAVELENGTH_UM < 0.98)]))
 
 
-def test_freeze_holds_one_temperature():
-    values = np.broadcast_to(bins.TEMPERATURE[None, :, None], (2, N_T, 3))
-    np.testing.assert_allclose(bins.freeze(values, 1, 1437.0), 1437.0)
-    with pytest.raises(ValueError, match="outside"):
-        bins.freeze(values, 1, 100.0)
-
-
 def test_voigt_limits_and_area():
     x = np.linspace(-400, 400, 800_001)
     profile = lines.voigt(x, np.array(0.7), np.array(0.3))

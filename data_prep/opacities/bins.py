@@ -81,17 +81,3 @@ def k_distribution(wavelength_um: np.ndarray, cross_section: np.ndarray) -> np.n
         if b - a >= len(G_WEIGHT):
             out[:, len(WAVELENGTH_UM) - 1 - k] = interval_means(cross_section[order[a:b]])
     return out
-
-
-def freeze(values: np.ndarray, axis: int, temperature: float) -> np.ndarray:
-    """Give every node of the temperature axis the values at one temperature [K].
-
-    Raises:
-      ValueError: the temperature is outside the table's.
-    """
-    if not TEMPERATURE[0] <= temperature <= TEMPERATURE[-1]:
-        raise ValueError(f"{temperature:g} K is outside {TEMPERATURE[0]:g}-{TEMPERATURE[-1]:g} K")
-    at = np.interp(temperature, TEMPERATURE, np.arange(len(TEMPERATURE)))
-    below = min(int(at), len(TEMPERATURE) - 2)
-    low, high = np.take(values, [below], axis), np.take(values, [below + 1], axis)
-    return np.broadcast_to(low + (at - below) * (high - low), values.shape).copy()

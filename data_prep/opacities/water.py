@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from data_prep.opacities.bins import (
     LOG10_FLOOR,
@@ -33,6 +34,8 @@ REFERENCE_T = 296.0
 LOST_DEX = 0.3
 #: Samples weaker than this [log10 m^2] are left alone.
 LOST_ABOVE = -36.0
+#: Width of the blur that takes out the sampling noise, in bins.
+SMOOTHING_BINS = 2.0
 
 
 class LineList(NamedTuple):
@@ -129,6 +132,21 @@ def far_infrared(
             wavelength = 1e4 / (low + step * (0.5 + np.arange(n)))
             out[:, i, j] = k_distribution(wavelength, 1e-4 * value)
         progress(i + 1, len(TEMPERATURE))
+    return out
+
+
+def smooth(k: np.ndarray) -> np.ndarray:
+    """Take the sampling noise out of (..., 515), NaN where there is none: log sigma, blurred.
+
+    A bin of the file has ten samples of hundreds of lines, which says little about its strongest
+    absorption. Against the fit to published spectra, a Gaussian of 2 bins halves the error of
+    H2O at 1.0-15 um (of the strongest g-point from 0.5-0.7 to 0.25-0.4 dex); the smoother bands
+    of the other gases it would harm.
+    """
+    out = k.copy()
+    inside = np.isfinite(k).reshape(-1, k.shape[-1]).all(axis=0)
+    logs = np.log10(np.maximum(k[..., inside], 10.0**LOG10_FLOOR))
+    out[..., inside] = 10.0 ** gaussian_filter1d(logs, SMOOTHING_BINS, axis=-1, mode="nearest")
     return out
 
 

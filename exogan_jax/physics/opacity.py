@@ -13,8 +13,15 @@ cia_temperature, and the variables
   cia_temperature (cia_temperature)                                 K, ascending
   log10_cia (pair, cia_temperature, wavelength)                     log10 of m^-1 amagat^-2
 
-Values may be packed as integers with scale_factor and add_offset (CF conventions). The global
-attributes carry the provenance. Nothing in such a file can run code.
+and, if wanted,
+
+  rayleigh_cross_section (species, wavelength)   m^2; the gases, then H2 and He; without it
+                                                 scattering is that of `physics.rayleigh`
+  the attribute background                       "filling" or "fixed", see `OpacityTable`
+
+Opacities that do not depend on temperature have one node of it. Values may be packed as integers
+with scale_factor and add_offset (CF conventions). The global attributes carry the provenance.
+Nothing in such a file can run code.
 """
 
 from __future__ import annotations
@@ -22,6 +29,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.resources
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -32,7 +40,8 @@ from jaxtyping import Array, Float
 
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3, rayleigh_cross_section
 
-BACKGROUND = ("h2", "he")
+BACKGROUNDS = ("filling", "fixed")
+EMBEDDED = {"published": "opacities.nc", "physical": "opacities_physical.nc"}
 _DATA = (
     "wavelength_um",
     "temperature",
@@ -44,7 +53,7 @@ _DATA = (
     "cia_temperature",
     "cia",
 )
-_META = ("gases", "pairs")
+_META = ("gases", "pairs", "background")
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=_DATA, meta_fields=_META)
@@ -67,6 +76,9 @@ class OpacityTable:
     rayleigh: Float[Array, "species w"]  # m^-1 amagat^-1; the gases, then H2 and He
     cia_temperature: Float[Array, " c"]  # K, ascending
     cia: Float[Array, "c pair w"]  # m^-1 amagat^-2
+    #: "filling": H2 and He make up what the gases leave. "fixed": they keep the fractions that they
+    #: have without other gases, and these come on top, as in the published training set.
+    background: str = "filling"
 
 
 def make_table(
@@ -81,6 +93,8 @@ def make_table(
     cia_temperature: np.ndarray,
     cia: np.ndarray,
     pairs: tuple[tuple[str, str], ...] = (("h2", "h2"), ("h2", "he")),
+    rayleigh: np.ndarray | None = None,
+    background: str = "filling",
     dtype: type = np.float32,
 ) -> OpacityTable:
     """Builds a table from arrays.
@@ -96,6 +110,9 @@ def make_table(
       cia_temperature: (c,) K, ascending.
       cia: (pair, c, w) m^-1 amagat^-2.
       pairs: collision partners of each `cia` entry.
+      rayleigh: (gas + 2, w) scattering cross-sections of the gases, H2 and He, m^2 per molecule;
+        None computes them with `rayleigh_cross_section`.
+      background: "filling" or "fixed", see `OpacityTable`.
       dtype: of the arrays; float64 needs JAX's 64-bit mode.
 
     Raises:
@@ -115,10 +132,18 @@ def make_table(
             raise ValueError(f"{name} must be strictly ascending")
     if abs(np.sum(g_weight) - 1) > 1e-3:
         raise ValueError(f"g_weight must sum to 1, not {np.sum(g_weight):g}")
-    for name, values in (("cross_section", cross_section), ("cia", cia)):
+    if background not in BACKGROUNDS:
+        raise ValueError(f"background must be one of {', '.join(BACKGROUNDS)}, not {background!r}")
+    if rayleigh is None:
+        rayleigh = np.stack(
+            [rayleigh_cross_section(gas, wavelength_um) for gas in (*gases, "h2", "he")]
+        )
+    if np.shape(rayleigh) != (len(gases) + 2, len(wavelength_um)):
+        raise ValueError(f"rayleigh has shape {np.shape(rayleigh)}, expected (gas + 2, wavelength)")
+    opacities = {"cross_section": cross_section, "cia": cia, "rayleigh": rayleigh}
+    for name, values in opacities.items():
         if not np.all(np.isfinite(values)) or np.any(values < 0):
             raise ValueError(f"{name} holds negative or non-finite values")
-    scattering = [rayleigh_cross_section(gas, wavelength_um) for gas in gases + BACKGROUND]
     as_array = partial(jnp.asarray, dtype=dtype)
     return OpacityTable(
         gases=tuple(gases),
@@ -129,9 +154,10 @@ def make_table(
         g_weight=as_array(g_weight),
         molar_mass=as_array(molar_mass),
         absorption=as_array(np.transpose(cross_section, (2, 3, 0, 1, 4)) * LOSCHMIDT_M3),
-        rayleigh=as_array(np.stack(scattering) * LOSCHMIDT_M3),
+        rayleigh=as_array(rayleigh * LOSCHMIDT_M3),
         cia_temperature=as_array(cia_temperature),
         cia=as_array(np.transpose(cia, (1, 0, 2))),
+        background=background,
     )
 
 
@@ -140,7 +166,8 @@ def load_opacities(path: str | os.PathLike[str] | None = None) -> OpacityTable:
 
     Args:
       path: a NetCDF file in this module's format; None for the embedded table (R = 100,
-        0.30-50.2 um, H2O, CO2, CO, CH4).
+        0.30-50.2 um, H2O, CO2, CO, CH4) that reproduces the published training set, whose opacities
+        do not depend on temperature; "physical" for the one whose opacities do.
 
     Raises:
       FileNotFoundError: no such file.
@@ -148,8 +175,9 @@ def load_opacities(path: str | os.PathLike[str] | None = None) -> OpacityTable:
     """
     import xarray as xr
 
-    if path is None:
-        source = importlib.resources.files("exogan_jax") / "assets" / "opacities.nc"
+    if path is None or path in EMBEDDED:
+        name = EMBEDDED["published" if path is None else str(path)]
+        source = importlib.resources.files("exogan_jax") / "assets" / name
         with importlib.resources.as_file(source) as embedded:
             return load_opacities(embedded)
     path = Path(path)
@@ -165,6 +193,7 @@ def load_opacities(path: str | os.PathLike[str] | None = None) -> OpacityTable:
             raise ValueError(f"{path}: not an opacity table: variable {name!r} is missing")
         return dataset[name].values
 
+    scatters = "rayleigh_cross_section" in dataset
     try:
         return make_table(
             gases=tuple(str(gas) for gas in read("gas")),
@@ -177,6 +206,8 @@ def load_opacities(path: str | os.PathLike[str] | None = None) -> OpacityTable:
             cross_section=10.0 ** read("log10_cross_section").astype(np.float64),
             cia_temperature=read("cia_temperature"),
             cia=10.0 ** read("log10_cia").astype(np.float64),
+            rayleigh=read("rayleigh_cross_section") if scatters else None,
+            background=str(dataset.attrs.get("background", "filling")),
         )
     except ValueError as error:
         message = str(error)
@@ -188,35 +219,55 @@ def _partners(pair: str) -> tuple[str, str]:
     return first, second
 
 
-def bracket(
-    nodes: Float[Array, " n"], value: Float[Array, "*shape"]
-) -> tuple[Array, Float[Array, "*shape"]]:
-    """Index of the node below each value, and the fraction of the way to the next.
+def save_opacities(
+    path: str | os.PathLike[str], table: OpacityTable, attributes: Mapping[str, str] | None = None
+) -> None:
+    """Writes a table in this module's format, replacing the file in one step.
 
-    Values outside the nodes are clamped to the edge.
+    Args:
+      path: where to write.
+      table: opacities below 1e-60 m^2 are written as that.
+      attributes: global attributes: where the opacities are from, licences, citations.
     """
-    index = jnp.clip(jnp.searchsorted(nodes, value, side="right") - 1, 0, max(nodes.size - 2, 0))
-    if nodes.size == 1:
-        return index, jnp.zeros_like(value)
-    low = nodes[index]
-    fraction = jnp.clip((value - low) / (nodes[index + 1] - low), 0.0, 1.0)
-    return index, fraction
+    import xarray as xr
 
+    path = Path(path)
+    sigma = np.asarray(table.absorption, np.float64).transpose(2, 3, 0, 1, 4) / LOSCHMIDT_M3
+    cia = np.asarray(table.cia, np.float64).transpose(1, 0, 2)
 
-def interpolation_weights(
-    nodes: Float[Array, " n"], value: Float[Array, " m"]
-) -> Float[Array, "m n"]:
-    """Matrix of linear interpolation weights from `nodes` to each value, clamped at the edges."""
-    index, fraction = bracket(nodes, value)
-    below = jax.nn.one_hot(index, nodes.size, dtype=value.dtype)
-    above = jax.nn.one_hot(jnp.minimum(index + 1, nodes.size - 1), nodes.size, dtype=value.dtype)
-    return below * (1 - fraction)[:, None] + above * fraction[:, None]
+    def log10(values: np.ndarray) -> np.ndarray:
+        return np.log10(np.maximum(values, 1e-60)).astype(np.float32)
 
-
-def at_temperature(
-    nodes: Float[Array, " t"], values: Float[Array, "t *rest"], temperature: Float[Array, ""]
-) -> Float[Array, "*rest"]:
-    """`values` interpolated linearly to one temperature [K], clamped at the edges."""
-    index, fraction = bracket(nodes, temperature)
-    upper = jnp.minimum(index + 1, nodes.size - 1)
-    return values[index] * (1 - fraction) + values[upper] * fraction
+    axes = ("gas", "g", "temperature", "pressure", "wavelength")
+    contents = {
+        "log10_cross_section": (axes, log10(sigma), {"units": "log10(m2 molecule-1)"}),
+        "log10_cia": (
+            ("pair", "cia_temperature", "wavelength"),
+            log10(cia),
+            {"units": "log10(m-1 amagat-2)"},
+        ),
+        "rayleigh_cross_section": (
+            ("species", "wavelength"),
+            np.asarray(table.rayleigh, np.float64) / LOSCHMIDT_M3,
+            {"units": "m2"},
+        ),
+        "g_weight": ("g", np.asarray(table.g_weight), {"units": "1"}),
+        "wavelength_um": ("wavelength", np.asarray(table.wavelength_um), {"units": "um"}),
+        "molar_mass": ("gas", np.asarray(table.molar_mass), {"units": "u"}),
+        "gas": ("gas", list(table.gases)),
+        "pair": ("pair", ["-".join(pair) for pair in table.pairs]),
+        "temperature": ("temperature", np.asarray(table.temperature), {"units": "K"}),
+        "pressure": (
+            "pressure",
+            10.0 ** np.asarray(table.log10_pressure, np.float64),
+            {"units": "Pa"},
+        ),
+        "cia_temperature": ("cia_temperature", np.asarray(table.cia_temperature), {"units": "K"}),
+    }
+    dataset = xr.Dataset(contents).assign_attrs(
+        {**(attributes or {}), "background": table.background}
+    )
+    part = path.with_name(path.name + ".part")
+    encoding = {"log10_cross_section": {"zlib": True, "shuffle": True}}
+    dataset.to_netcdf(part, engine="h5netcdf", encoding=encoding)
+    os.replace(part, path)

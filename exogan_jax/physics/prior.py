@@ -27,14 +27,14 @@ def sample_prior(key: jax.Array, n: int) -> Float[Array, "n 7"]:
 
 
 def simulate(
-    theta: Float[Array, "n 7"], table: OpacityTable, *, chunk: int = 8
+    theta: Float[Array, "n 7"], table: OpacityTable, *, chunk: int = 2
 ) -> Float[Array, "n w"]:
     """Transit depths of many parameter sets, `chunk` of them in memory at once.
 
     Args:
       theta: (n, 7) in the units of `grid.PARAMETERS`.
       table: the opacities.
-      chunk: spectra computed side by side; 8 stays within a CPU's cache, an accelerator takes
+      chunk: spectra computed side by side; two stay within a CPU's cache, an accelerator takes
         hundreds. Peak memory is about 10 MB x chunk for the embedded table.
 
     Returns:

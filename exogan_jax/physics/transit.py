@@ -16,11 +16,8 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from exogan_jax import grid
-from exogan_jax.physics.opacity import (
-    OpacityTable,
-    at_temperature,
-    interpolation_weights,
-)
+from exogan_jax.physics.interpolate import at_temperature, interpolation_weights
+from exogan_jax.physics.opacity import OpacityTable
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3, rayleigh_cross_section
 
 BOLTZMANN = 1.380649e-23  # J/K
@@ -142,7 +139,8 @@ def transit_depth(
             f"and temperature; got {theta.shape}. Use jax.vmap for batches"
         )
     mixing = 10.0 ** theta[:n_gases]
-    hydrogen = (1 - mixing.sum()) / (1 + he_h2_ratio)
+    filling = 1 - mixing.sum() if table.background == "filling" else jnp.ones((), dtype)
+    hydrogen = filling / (1 + he_h2_ratio)
     background = jnp.stack([hydrogen, he_h2_ratio * hydrogen])
     mean_mass = mixing @ table.molar_mass + background[0] * H2_MASS + background[1] * HE_MASS
     mass, radius, temperature = theta[n_gases:]
@@ -190,9 +188,12 @@ def transit_depth(
         both = in_temperature[:, :, None] * in_pressure[:, None, :]
         absorption = table.absorption.reshape(-1, *table.absorption.shape[2:])
         reduced = column @ both.reshape(n_layers, -1)
+    # Each gas's lines overlap the others' at random, so their transmissions multiply. The sum over
+    # g-points is written out: it fuses with the exponentials, a contraction would not (3x slower).
     for i in range(n_gases):
-        gas_tau = jnp.tensordot(reduced, absorption[:, i] * mixing[i], axes=1)
-        transmission *= jnp.tensordot(table.g_weight, jnp.exp(-gas_tau), axes=(0, 1))
+        gas_tau = jnp.tensordot(reduced * mixing[i], absorption[:, i], axes=1)
+        points = range(table.g_weight.size)
+        transmission *= sum(table.g_weight[g] * jnp.exp(-gas_tau[:, g]) for g in points)
     if cloud_top_pressure is not None:
         # The layer that holds the cloud's top is opaque in part, so that the gradient exists.
         above = jnp.log(jnp.asarray(cloud_top_pressure, dtype) / geometry.pressure)
