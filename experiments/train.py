@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -36,13 +36,14 @@ from exogan_jax.gan.compact import (
     fold,
     reduce_values,
     set_whitening,
+    whitened_difference,
     whitened_gradient,
 )
 from exogan_jax.gan.model import GeneratorError, Model
 from exogan_jax.gan.nets import Networks, networks
 from exogan_jax.gan.step import GAN, GANState, gan
 from exogan_jax.physics.observation import Observation
-from exogan_jax.physics.opacity import load_opacities
+from exogan_jax.physics.opacity import OpacityTable, load_opacities
 from exogan_jax.physics.prior import sample_prior, simulate
 
 
@@ -53,13 +54,14 @@ def progress_bar() -> Progress:
     )
 
 
-def training_set(path: Path, key: jax.Array, n: int, block: int = 2048) -> tuple[np.ndarray, ...]:
+def training_set(
+    path: Path, key: jax.Array, n: int, table: OpacityTable, block: int = 2048
+) -> tuple[np.ndarray, ...]:
     """Depths (n, 515) and theta (n, 7), simulated or read back from `path`."""
     if path.exists():
         with np.load(path, allow_pickle=False) as file:
             if file["theta"].shape[0] == n:
                 return file["depth"], file["theta"]
-    table = load_opacities()
     theta = np.asarray(sample_prior(key, n))
     depth = np.empty((n, grid.N_WAVELENGTH), np.float32)
     run = jax.jit(simulate)
@@ -74,42 +76,50 @@ def training_set(path: Path, key: jax.Array, n: int, block: int = 2048) -> tuple
     return depth, theta
 
 
-def measure_whitening(
-    depth: jax.Array, theta: jax.Array, floor: float, n: int = 20_000
-) -> Whitening:
-    """The whitening of the first `n` training spectra."""
+class Whitenings(NamedTuple):
+    """The coordinates in which a compact pair works."""
+
+    generator: Whitening
+    discriminator: Whitening
+
+
+def measure_whitenings(
+    config: ConfigDict, depth: jax.Array, theta: jax.Array, n: int = 20_000
+) -> Whitenings:
+    """The whitenings of the first `n` training spectra."""
     encode = jax.jit(lambda d, t: reduce_values(jax.vmap(aspa.encode)(d, t)))
-    return fit_whitening(np.asarray(encode(depth[:n], theta[:n])), floor)
+    values = np.asarray(encode(depth[:n], theta[:n]))
+    floors = config.generator_floor, config.discriminator_floor
+    return Whitenings(*(fit_whitening(values, floor) for floor in floors))
 
 
-def build(config: ConfigDict, whitening: Whitening | None) -> tuple[Networks, GAN]:
+def build(config: ConfigDict, whitenings: Whitenings | None) -> tuple[Networks, GAN]:
     """The networks and their training step."""
     nets = networks(config.network, **config.options.to_dict())
-    rate = optax.cosine_decay_schedule(
-        config.learning_rate, config.n_steps, alpha=config.final_rate_fraction
-    )
-    # The generator's optimiser counts its own steps.
-    generator_rate = optax.cosine_decay_schedule(
-        config.learning_rate,
-        config.n_steps * config.generator_steps,
-        alpha=config.final_rate_fraction,
-    )
 
-    def coordinates(gradient: jax.Array) -> jax.Array:
-        return gradient
+    def optimizer(rate: float, steps_per_batch: int) -> optax.GradientTransformation:
+        # The generator's optimiser counts its own steps.
+        n = config.n_steps * steps_per_batch
+        schedule = optax.cosine_decay_schedule(rate, n, alpha=config.final_rate_fraction)
+        return optax.adam(schedule, b1=0.5, b2=config.b2)
 
-    if whitening is not None:
-        coordinates = partial(whitened_gradient, whitening=whitening)
+    options: dict[str, Any] = {}
+    if whitenings is not None:
+        options = {
+            "r1_coordinates": partial(whitened_gradient, whitening=whitenings.discriminator),
+            "anchor_coordinates": whitened_difference(whitenings.generator, config.anchor_power),
+        }
     training = gan(
         nets,
-        generator_optimizer=optax.adam(generator_rate, b1=0.5),
-        discriminator_optimizer=optax.adam(rate, b1=0.5),
+        generator_optimizer=optimizer(config.learning_rate, config.generator_steps),
+        discriminator_optimizer=optimizer(config.discriminator_rate, 1),
         generator_steps=config.generator_steps,
         r1_weight=config.r1_weight,
-        r1_coordinates=coordinates,
+        anchor_weight=config.anchor_weight,
         ema_decay=config.ema_decay,
+        **options,
     )
-    if whitening is None:
+    if whitenings is None:
         return nets, training
 
     def init(key: jax.Array) -> GANState:
@@ -117,7 +127,11 @@ def build(config: ConfigDict, whitening: Whitening | None) -> tuple[Networks, GA
         # Copies, because a donated state must not hold a buffer twice.
         stats = [
             set_whitening(old, jax.tree.map(jnp.copy, whitening))
-            for old in (state.generator_stats, state.discriminator_stats, state.ema_stats)
+            for old, whitening in (
+                (state.generator_stats, whitenings.generator),
+                (state.discriminator_stats, whitenings.discriminator),
+                (state.ema_stats, whitenings.generator),
+            )
         ]
         return state._replace(
             generator_stats=stats[0], discriminator_stats=stats[1], ema_stats=stats[2]
@@ -147,12 +161,12 @@ def many_steps(training: GAN, batch_size: int, n: int) -> Callable[..., tuple[GA
 
 
 def as_model(
-    config: ConfigDict, state: GANState, whitening: Whitening | None, error: GeneratorError
+    config: ConfigDict, state: GANState, whitenings: Whitenings | None, error: GeneratorError
 ) -> Model:
     """The trained networks as they are used: the generator's running mean, whitening folded in."""
     options = config.options.to_dict()
-    if whitening is not None:
-        g, d = fold(state.ema, state.discriminator, whitening)
+    if whitenings is not None:
+        g, d = fold(state.ema, state.discriminator, *whitenings)
         state = state._replace(ema=g, ema_stats={}, discriminator=d, discriminator_stats={})
         options["whitened"] = False
 
@@ -169,7 +183,7 @@ def as_model(
     )
 
 
-def measure_error(model: Model, key: jax.Array, n: int) -> GeneratorError:
+def measure_error(model: Model, key: jax.Array, n: int, table: OpacityTable) -> GeneratorError:
     """The generator's own error: how far its best fits stay from noise-free spectra that it never
     saw (68th percentiles), fitted as the paper does.
 
@@ -177,7 +191,7 @@ def measure_error(model: Model, key: jax.Array, n: int) -> GeneratorError:
     sure. So the pixel error is multiplied by the root of its correlation length.
     """
     theta = sample_prior(key, n)
-    depth = jax.jit(simulate)(theta, load_opacities())
+    depth = jax.jit(simulate)(theta, table)
     zero, sigma = np.zeros(grid.N_WAVELENGTH), np.full(grid.N_WAVELENGTH, 1e-6)
     observations = [Observation(grid.WAVELENGTH_UM, zero, d, sigma) for d in np.asarray(depth)]
     result = retrieve(observations, model, n_starts=16, likelihood="paper")
@@ -209,12 +223,13 @@ def train(config: ConfigDict, out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     (out / "config.json").write_text(config.to_json_best_effort(indent=2))
     data_key, init_key, train_key, test_key = jax.random.split(jax.random.key(config.seed), 4)
-    spectra = training_set(out / "spectra.npz", data_key, config.n_spectra)
+    table = load_opacities(config.opacities)
+    spectra = training_set(out / "spectra.npz", data_key, config.n_spectra, table)
     depth, theta = (jnp.asarray(x) for x in spectra)
-    whitening = None
+    whitenings = None
     if config.options.get("whitened", False):
-        whitening = measure_whitening(depth, theta, config.whitening_floor)
-    _, training = build(config, whitening)
+        whitenings = measure_whitenings(config, depth, theta)
+    _, training = build(config, whitenings)
     state = training.init(init_key)
     options = ocp.CheckpointManagerOptions(max_to_keep=2)
     began = time.perf_counter()
@@ -242,12 +257,12 @@ def train(config: ConfigDict, out: Path) -> Path:
                 manager.save(step, args=ocp.args.StandardSave(state))
     # The paper's loss, with which the error is measured, needs none.
     unknown = GeneratorError(jnp.ones(grid.N_WAVELENGTH), *jnp.ones((2, grid.N_SECTIONS)))
-    unmeasured = as_model(config, state, whitening, unknown)
-    error = measure_error(unmeasured, test_key, config.n_held_out)
-    model = as_model(config, state, whitening, error)
+    unmeasured = as_model(config, state, whitenings, unknown)
+    error = measure_error(unmeasured, test_key, config.n_held_out, table)
+    model = as_model(config, state, whitenings, error)
     card = {
-        "data": f"{config.n_spectra} spectra of the embedded opacity table, uniform prior over the "
-        "published bounds",
+        "data": f"{config.n_spectra} spectra of the {config.opacities} opacities, uniform prior "
+        "over the published bounds",
         "training": config.to_dict(),
         "generator_error": {
             "pixel, median, with correlation": round(float(np.median(error.pixel)), 4),

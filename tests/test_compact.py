@@ -10,6 +10,7 @@ from exogan_jax.gan.compact import (
     fold,
     reduce_values,
     set_whitening,
+    whitened_difference,
     whitened_gradient,
 )
 from exogan_jax.gan.nets import networks
@@ -75,20 +76,32 @@ def test_gradient_in_whitened_coordinates_follows_the_chain_rule(values):
 
 
 def test_folding_changes_nothing_that_is_computed(values):
-    whitening = fit_whitening(values)
+    whitening, finer = fit_whitening(values), fit_whitening(values, 1e-4)
     whitened = networks("compact", width=16, depth=1, whitened=True)
     plain = networks("compact", width=16, depth=1)
     g = whitened.generator.init(jax.random.key(0), jnp.zeros((1, 100)))
     d = whitened.discriminator.init(jax.random.key(1), jnp.zeros((1, 33, 33)))
     z = jax.random.uniform(jax.random.key(2), (4, 100), minval=-1.0)
     images = whitened.generator.apply(
-        {"params": g["params"], "batch_stats": set_whitening({}, whitening)}, z
+        {"params": g["params"], "batch_stats": set_whitening({}, finer)}, z
     )
     logits = whitened.discriminator.apply(
         {"params": d["params"], "batch_stats": set_whitening({}, whitening)}, images
     )
-    folded_g, folded_d = fold(g["params"], d["params"], whitening)
+    folded_g, folded_d = fold(g["params"], d["params"], finer, whitening)
     np.testing.assert_allclose(plain.generator.apply({"params": folded_g}, z), images, atol=1e-5)
     np.testing.assert_allclose(
         plain.discriminator.apply({"params": folded_d}, images), logits, rtol=1e-2, atol=1e-2
     )
+
+
+def test_whitened_difference_weighs_by_spread(values):
+    whitening = fit_whitening(values, 1e-3)
+    spread = np.linalg.norm(np.asarray(whitening.basis), axis=1)
+    step = jnp.diag(jnp.asarray([1.0, 2.0, 3.0])) @ whitening.basis[-3:]  # three coordinates move
+    difference = expand_values(step)
+    plain = np.asarray(whitened_difference(whitening)(difference))
+    np.testing.assert_allclose(plain[:, -3:], np.diag([1.0, 2.0, 3.0]), atol=1e-3)
+    weighted = np.asarray(whitened_difference(whitening, 0.5)(difference))
+    expected = np.sqrt(spread[-3:] / spread.mean()) * [1.0, 2.0, 3.0]
+    np.testing.assert_allclose(np.diag(weighted[:, -3:]), expected, rtol=1e-2)

@@ -50,8 +50,8 @@ def test_contextual_loss_sees_visible_pixels_only():
     np.testing.assert_allclose(batch, [1.0, 0.0], rtol=1e-6)
 
 
-def test_gaussian_loss_by_hand():
-    model, depth, sigma = jnp.array([1.0, 2.0]), jnp.array([1.5, 1.0]), jnp.array([0.5, 2.0])
-    np.testing.assert_allclose(losses.gaussian_loss(model, depth, sigma), 0.625, rtol=1e-6)
-    batch = jax.jit(jax.vmap(losses.gaussian_loss, (0, None, None)))
-    np.testing.assert_allclose(batch(jnp.stack([model, depth]), depth, sigma), [0.625, 0.0])
+def test_anchor_loss_by_hand():
+    fake, real = jnp.full((2, 3, 3), 0.75), jnp.full((2, 3, 3), 0.5)
+    np.testing.assert_allclose(losses.anchor_loss(fake, real), 0.0625, rtol=1e-6)
+    doubled = losses.anchor_loss(fake, real, lambda difference: 2 * difference)
+    np.testing.assert_allclose(doubled, 0.25, rtol=1e-6)

@@ -6,16 +6,17 @@ import pytest
 from exogan_jax import grid
 from exogan_jax.physics.interpolate import at_temperature, bracket, interpolation_weights
 from exogan_jax.physics.opacity import load_opacities, make_table
-from exogan_jax.physics.prior import sample_prior
+from exogan_jax.physics.prior import sample_prior, simulate
 from exogan_jax.physics.rayleigh import rayleigh_cross_section
+from exogan_jax.physics.split import split_fraction
 from exogan_jax.physics.transit import transit_depth
 
 NODES = jnp.array([1.0, 2.0, 4.0])
 
 
-@pytest.fixture(scope="module")
-def table():
-    return load_opacities()
+@pytest.fixture(scope="module", params=[None, "physical"])
+def table(request):
+    return load_opacities(request.param)
 
 
 def test_interpolation_is_linear_and_clamped():
@@ -41,7 +42,13 @@ def test_embedded_table_is_physical(table):
         assert bool(jnp.isfinite(leaf).all())
     for opacity in (table.absorption, table.rayleigh, table.cia):
         assert float(opacity.min()) >= 0
-    assert table.temperature[0] <= 1000 and table.temperature[-1] >= 2000
+    if table.background == "filling":
+        assert table.temperature[0] <= 1000 and table.temperature[-1] >= 2000
+        # Neighbouring temperatures, 100 K apart, differ by what Boltzmann factors explain.
+        step = jnp.abs(jnp.diff(jnp.log10(jnp.maximum(table.absorption, 1e-12)), axis=0))
+        assert float(step.max()) < 2.0 and float(jnp.quantile(step, 0.99)) < 0.5
+    else:
+        assert table.temperature.shape == table.cia_temperature.shape == (1,)
 
 
 def test_embedded_table_knows_each_gas_by_its_bands(table):
@@ -70,6 +77,37 @@ def test_gradients_are_finite_over_the_whole_prior(table):
     assert bool(jnp.isfinite(gradient).all())
 
 
+def test_no_step_where_the_calibration_ends(table):
+    theta = jnp.array([-4.0, -4.0, -4.0, -4.0, 1.0, 1.2, 1400.0])
+    depth = np.asarray(jax.jit(transit_depth)(theta, table), np.float64) * 1e6
+    index = np.arange(grid.N_WAVELENGTH)
+    for edge in (0.44, 15.98):
+        at = int(np.argmin(np.abs(grid.WAVELENGTH_UM - edge)))
+        near = np.abs(index - at) <= 12
+        side = (index > at)[near]
+        x = (index[near] - at) / 12.0
+        # A straight line with a jump at the edge: the jump is within the scatter.
+        design = np.stack([np.ones_like(x), x, side], axis=1)
+        fit, *_ = np.linalg.lstsq(design, depth[near], rcond=None)
+        scatter = np.std(depth[near] - design @ fit)
+        assert abs(fit[2]) < max(3 * scatter, 10.0)
+
+
+def test_published_spectra_that_were_not_fitted_are_reproduced(shared):
+    file = np.load(shared / "data" / "exogan_osf_sample.npz", allow_pickle=False)
+    theta = np.column_stack(
+        [file[name] for name in grid.PARAMETERS[:4]]
+        + [file["planet_mass_kg"] / grid.JUPITER_MASS_KG]
+        + [file["planet_radius_m"] / grid.JUPITER_RADIUS_M, file["temperature_k"]]
+    )
+    rows = np.flatnonzero(split_fraction(theta) >= 0.7)
+    at = np.argmin(np.abs(file["wavelength_um"][:, None] - grid.WAVELENGTH_UM[None]), axis=1)
+    model = jax.jit(simulate)(jnp.asarray(theta[rows], jnp.float32), load_opacities())
+    size = np.abs(np.asarray(model)[:, at] - file["transit_depth"][rows]) * 1e6
+    assert len(rows) > 200
+    assert np.median(size) < 0.5 and np.percentile(size, 95) < 3 and np.sqrt(np.mean(size**2)) < 3
+
+
 def arrays():
     return {
         "gases": ("h2o",),
@@ -93,6 +131,8 @@ def arrays():
         ({"g_weight": np.array([0.7])}, "sum to 1"),
         ({"temperature": np.array([1000.0, 500.0])}, "ascending"),
         ({"molar_mass": np.ones(3)}, "molar masses"),
+        ({"rayleigh": np.ones((1, 2))}, "rayleigh has shape"),
+        ({"background": "vacuum"}, "background must be one of"),
     ],
 )
 def test_ill_formed_tables_are_refused(changes, message):

@@ -4,6 +4,8 @@ import numpy as np
 import optax
 import pytest
 
+from exogan_jax import aspa, grid
+from exogan_jax.gan.anchor import anchored_latents, scale_theta, unscale_theta
 from exogan_jax.gan.nets import networks
 from exogan_jax.gan.step import gan, generate, score
 
@@ -106,7 +108,44 @@ def test_replicas_agree_with_a_vmapped_axis():
         np.testing.assert_allclose(leaf[0], leaf[1], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("options", [{"generator_steps": 0}, {"r1_weight": -1}, {"ema_decay": 1}])
+def test_anchored_generator_learns_which_array_belongs_to_which_parameters():
+    nets = networks("compact", latent_dim=8, width=32, depth=1)
+    scaled = jax.random.uniform(jax.random.key(4), (64, 7), minval=-1.0)
+    theta = jax.vmap(unscale_theta)(scaled)
+    depth = 0.01 + 0.002 * jnp.linspace(0.5, 1.5, 515)[None] * scaled[:, 5:6]
+    real = jax.vmap(aspa.encode)(depth, theta)
+    training = gan(nets, generator_optimizer=optax.adam(3e-3), anchor_weight=1e3)
+    step = jax.jit(training.step)
+    state = training.init(jax.random.key(0))
+    losses = []
+    for i in range(100):
+        state, info = step(jax.random.key(i), state, real)
+        losses.append(float(info.anchor))
+    assert losses[-1] < 0.2 * losses[0]
+    z = anchored_latents(jax.random.key(1), real, 8)
+    np.testing.assert_allclose(z[:, :7], scaled, atol=1e-4)
+    found = jax.vmap(aspa.decode_theta)(generate(nets, state, z))
+    assert np.corrcoef(found[:, 5], theta[:, 5])[0, 1] > 0.9
+
+
+def test_scaled_parameters_span_the_prior():
+    np.testing.assert_allclose(scale_theta(grid.LOWER), -1, atol=1e-6)
+    np.testing.assert_allclose(scale_theta(grid.UPPER), 1, atol=1e-6)
+    theta = jnp.array([-3.0, -4.0, -7.5, -1.2, 0.9, 1.4, 1234.0])
+    np.testing.assert_allclose(unscale_theta(scale_theta(theta)), theta, rtol=1e-5)
+    batch = jax.jit(jax.vmap(scale_theta))(theta[None])
+    np.testing.assert_allclose(batch[0], scale_theta(theta), rtol=1e-6)
+
+
+def test_too_short_latents_cannot_be_anchored():
+    with pytest.raises(ValueError, match="latent_dim >= 7"):
+        gan(networks("compact", latent_dim=5), anchor_weight=1.0)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"generator_steps": 0}, {"r1_weight": -1}, {"anchor_weight": -1}, {"ema_decay": 1}],
+)
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match="gan needs"):
         gan(networks("compact"), **options)

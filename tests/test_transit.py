@@ -1,5 +1,7 @@
 """Limits of the physics, and TauREx 3 as the reference."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -118,6 +120,18 @@ def test_equal_g_points_are_a_cross_section():
         )
     )
     np.testing.assert_allclose(transit_depth(THETA, four), transit_depth(THETA, one), rtol=1e-6)
+
+
+def test_gases_come_on_top_of_a_fixed_background():
+    # Without mass and opacity of its own, a gas then changes nothing; a filling one dilutes H2.
+    filling = dataclasses.replace(toy_table(0.0), molar_mass=jnp.zeros(2))
+    filling = dataclasses.replace(filling, rayleigh=filling.rayleigh.at[:2].set(0.0))
+    fixed = dataclasses.replace(filling, background="fixed")
+    rich = THETA.at[:2].set(-1.0)
+    np.testing.assert_allclose(transit_depth(rich, fixed), transit_depth(THETA, fixed), rtol=1e-6)
+    assert float(
+        jnp.max(jnp.abs(transit_depth(rich, filling) / transit_depth(rich, fixed) - 1))
+    ) > (1e-4)
 
 
 def test_jit_vmap_and_chunks_agree():

@@ -19,9 +19,11 @@ from jaxtyping import Array, Float
 
 from exogan_jax import grid
 from exogan_jax.physics.interpolate import interpolation_weights
-from exogan_jax.physics.transit import HE_H2_RATIO, HE_MASS, H2_MASS, chords
+from exogan_jax.physics.transit import H2_MASS, HE_H2_RATIO, HE_MASS, chords
 
-#: Depths within this of the model count fully, far ones ever less (Cauchy's loss) [ppm].
+#: Depths within this of the model count fully, far ones ever less (Cauchy's loss) [ppm]. It starts
+#: wide: a fit that begins with the narrow one takes a missing band for a handful of outliers.
+FIRST_SCALE_PPM = 100.0
 SCALE_PPM = 1.0
 
 
@@ -126,13 +128,17 @@ def residuals(
 
 @jax.jit
 def _normal_equations(
-    x: Float[Array, "w q"], bins: Bins, layers: Geometry, g_weight: Float[Array, " g"]
+    x: Float[Array, "w q"],
+    bins: Bins,
+    layers: Geometry,
+    g_weight: Float[Array, " g"],
+    scale: Float[Array, ""],
 ) -> tuple[Float[Array, "w n"], Float[Array, "w q q"], Float[Array, "w q"]]:
     def one(args: tuple[Array, Bins]) -> tuple[Array, Array, Array]:
         x, bin_ = args
         depth, jacobian = depth_and_jacobian(x, bin_.rayleigh, layers, g_weight)
         residual, jacobian = (depth - bin_.depth) * 1e6, jacobian * 1e6
-        weight = 1 / (SCALE_PPM**2 + residual**2)
+        weight = 1 / (scale**2 + residual**2)
         return residual, (jacobian * weight[:, None]).T @ jacobian, jacobian.T @ (weight * residual)
 
     return jax.lax.map(one, (x, bins))
@@ -143,7 +149,7 @@ def prior_covariance(
 ) -> Float[np.ndarray, "q q"]:
     """How far the log opacities may move from where they start, and how alike.
 
-    A gas's level at a wavelength may shift by 1.5 (natural log), the shape of its k-distribution by
+    A gas's level at a wavelength may shift by 3 (natural log), the shape of its k-distribution by
     0.7 and the slope in pressure by 0.5, both smooth (over 1.5 g-points, 1.5 decades), the rest by
     0.3 and 0.05; collision-induced absorption by 1. Gases are independent.
     """
@@ -151,7 +157,7 @@ def prior_covariance(
     points = np.subtract.outer(np.arange(n_g), np.arange(n_g))
     smooth_p, smooth_g = np.exp(-0.5 * (pressures / 1.5) ** 2), np.exp(-0.5 * (points / 1.5) ** 2)
     all_p, all_g = np.ones_like(smooth_p), np.ones_like(smooth_g)
-    gas = 1.5**2 * np.kron(all_g, all_p)
+    gas = 3.0**2 * np.kron(all_g, all_p)
     gas += 0.7**2 * np.kron(smooth_g, all_p) + 0.5**2 * np.kron(all_g, smooth_p)
     gas += 0.3**2 * np.kron(smooth_g, smooth_p) + 0.05**2 * np.eye(len(gas))
     out = np.eye(n_gases * len(gas) + 1)
@@ -174,29 +180,33 @@ def fit(
       start: starting point and mean of the prior, as `depth_and_jacobian`'s `x`.
       covariance: of the prior.
       bins, layers, g_weight: the data.
-      n_iterations: of Levenberg and Marquardt; a dozen suffice.
+      n_iterations: of Levenberg and Marquardt; the loss narrows over the first half of them.
       report: called after each iteration with its number and the residuals in ppm.
     """
     precision = np.linalg.inv(covariance)
     weights = jnp.asarray(g_weight, jnp.float32)
 
-    def evaluate(x: np.ndarray) -> list[np.ndarray]:
-        data = _normal_equations(jnp.asarray(x, jnp.float32), bins, layers, weights)
+    def evaluate(x: np.ndarray, scale: float) -> list[np.ndarray]:
+        data = _normal_equations(jnp.asarray(x, jnp.float32), bins, layers, weights, scale)
         residual, hessian, gradient = (np.asarray(a, np.float64) for a in data)
         pull = (x - start) @ precision
-        cost = 0.5 * np.log1p((residual / SCALE_PPM) ** 2).sum(1) + 0.5 * ((x - start) * pull).sum(1)
+        cost = 0.5 * np.log1p((residual / scale) ** 2).sum(1) + 0.5 * ((x - start) * pull).sum(1)
         return [x, residual, hessian + precision, gradient + pull, cost]
 
-    now = evaluate(start.copy())
+    shares = np.minimum(np.arange(n_iterations) / max(n_iterations // 2, 1), 1.0)
+    scales = FIRST_SCALE_PPM * (SCALE_PPM / FIRST_SCALE_PPM) ** shares
+    now = evaluate(start.copy(), scales[0])
     damping = np.full(len(start), 1e-2)
     diagonal = partial(np.einsum, "wii->wi")
-    for iteration in range(n_iterations):
+    for iteration, scale in enumerate(scales):
+        if iteration and scale != scales[iteration - 1]:
+            now = evaluate(now[0], scale)
         x, _, hessian, gradient, cost = now
         scaled = hessian + damping[:, None, None] * (
             diagonal(hessian)[:, :, None] * np.eye(hessian.shape[1])
         )
         step = np.linalg.solve(scaled, -gradient[:, :, None])[:, :, 0]
-        trial = evaluate(x + np.clip(step, -2, 2))
+        trial = evaluate(x + np.clip(step, -2, 2), scale)
         better = trial[4] < cost
         for old, new in zip(now, trial, strict=True):
             old[better] = new[better]

@@ -1,6 +1,5 @@
 """The published training set: its own physics, and its spectra."""
 
-
 from __future__ import annotations
 
 from pathlib import Path

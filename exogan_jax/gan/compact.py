@@ -9,6 +9,7 @@ It is a part of training only: `fold` merges it into the first and last layers.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -190,26 +191,47 @@ def set_whitening(stats: dict[str, Any], whitening: Whitening) -> dict[str, Any]
     return stats | {"whitening": whitening._asdict()}
 
 
+def whitened_difference(
+    whitening: Whitening, power: float = 0.0
+) -> Callable[[Float[Array, "n 33 33"]], Float[Array, "n 564"]]:
+    """A function from differences of arrays to whitened coordinates, for `losses.anchor_loss`.
+
+    Args:
+      whitening: its floor is the smallest difference that counts.
+      power: coordinates are weighted with their spread to this power. 0 asks for the same relative
+        accuracy of all, 1 for the same absolute one; the mean square of the weights is 1.
+    """
+    spread = jnp.linalg.norm(whitening.basis, axis=1)
+    weight = spread**power
+    matrix = whitening.inverse * (weight / jnp.sqrt(jnp.mean(weight**2)))[None, :]
+    return lambda difference: reduce_values(difference) @ matrix
+
+
 def fold(
-    generator: dict[str, Any], discriminator: dict[str, Any], whitening: Whitening
+    generator: dict[str, Any],
+    discriminator: dict[str, Any],
+    generator_whitening: Whitening,
+    discriminator_whitening: Whitening,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Parameters of the pair without whitening that computes the same.
 
     Args:
       generator: parameters of a whitened `CompactGenerator`.
       discriminator: parameters of a whitened `CompactDiscriminator`.
-      whitening: theirs.
+      generator_whitening, discriminator_whitening: theirs.
     """
-    # In double precision: the inverse magnifies, and the products are exact there.
-    mean, basis, inverse = (np.asarray(x, np.float64) for x in whitening)
 
     def layer(kernel: np.ndarray, bias: np.ndarray) -> dict[str, Array]:
         return {"kernel": jnp.asarray(kernel, jnp.float32), "bias": jnp.asarray(bias, jnp.float32)}
 
+    # In double precision: the inverse magnifies, and the products are exact there.
+    mean, basis, _ = (np.asarray(x, np.float64) for x in generator_whitening)
     last = {name: np.asarray(x, np.float64) for name, x in generator["last"].items()}
+    folded = layer(last["kernel"] @ basis, last["bias"] @ basis + mean)
+    mean, _, inverse = (np.asarray(x, np.float64) for x in discriminator_whitening)
     first = {name: np.asarray(x, np.float64) for name, x in discriminator["first"].items()}
     kernel = inverse @ first["kernel"]
     return (
-        generator | {"last": layer(last["kernel"] @ basis, last["bias"] @ basis + mean)},
+        generator | {"last": folded},
         discriminator | {"first": layer(kernel, first["bias"] - mean @ kernel)},
     )

@@ -62,17 +62,16 @@ def perceptual_loss(logit: Float[Array, ""]) -> Float[Array, ""]:
     return jax.nn.softplus(-logit)
 
 
-def gaussian_loss(
-    model_depth: Float[Array, " n"], depth: Float[Array, " n"], sigma: Float[Array, " n"]
+def anchor_loss(
+    fake: Float[Array, "n ..."],
+    real: Float[Array, "n ..."],
+    coordinates: Callable[[Array], Array] = lambda difference: difference,
 ) -> Float[Array, ""]:
-    """Half chi-square of ONE observation: 0.5 * sum(((depth - model_depth) / sigma)^2).
+    """Mean square difference of generated arrays and the training arrays that they should be.
 
     Args:
-      model_depth: (n,) depths of the model, binned to the observation.
-      depth: (n,) observed depths.
-      sigma: (n,) standard deviations, positive, in the same unit.
-
-    Returns:
-      Scalar, the negative log likelihood up to a constant.
+      fake: (n, ...) arrays of latents from `anchor.anchored_latents`.
+      real: (n, ...) the arrays that these latents belong to.
+      coordinates: linear map of the difference to the coordinates in which it is measured.
     """
-    return 0.5 * jnp.square((depth - model_depth) / sigma).sum()
+    return jnp.square(coordinates(fake - real)).mean()

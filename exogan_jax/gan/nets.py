@@ -140,11 +140,13 @@ def _compact(
     latent_dim: int = LATENT_DIM,
     width: int = 512,
     depth: int = 3,
+    discriminator_width: int | None = None,
     whitened: bool = False,
     dtype: Any = jnp.float32,
 ) -> Networks:
-    options = {"width": width, "depth": depth, "whitened": whitened, "dtype": dtype}
-    return Networks(CompactGenerator(**options), CompactDiscriminator(**options), latent_dim)
+    generator = CompactGenerator(width, depth, whitened, dtype)
+    discriminator = CompactDiscriminator(discriminator_width or width, depth, whitened, dtype)
+    return Networks(generator, discriminator, latent_dim)
 
 
 _BUILDERS: dict[str, Callable[..., Networks]] = {"paper": _paper, "compact": _compact}
@@ -155,7 +157,7 @@ def networks(name: str, **options: Any) -> Networks:
 
     Args:
       name: `paper` (options `latent_dim`, `width`, `axis_name`, `dtype`) or `compact` (options
-        `latent_dim`, `width`, `depth`, `whitened`, `dtype`).
+        `latent_dim`, `width`, `depth`, `discriminator_width`, `whitened`, `dtype`).
       **options: see the attributes of the classes; the defaults are the paper's.
 
     Raises:

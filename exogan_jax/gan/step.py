@@ -1,6 +1,7 @@
 """Adversarial training: a factory that closes over networks and optimisers and returns pure
 `init` and `step`. The defaults are the paper's: Adam (2e-4, beta1 0.5), and per batch one step of
-the discriminator, then two of the generator. `r1_weight` and `ema_decay` stabilise it.
+the discriminator, then two of the generator. `r1_weight` and `ema_decay` stabilise it;
+`anchor_weight` ties latents to parameters.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import optax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from exogan_jax import grid
 from exogan_jax.gan import losses
+from exogan_jax.gan.anchor import anchored_latents
 from exogan_jax.gan.nets import SIZE, Networks
 
 PAPER_OPTIMIZER = optax.adam(2e-4, b1=0.5)
@@ -44,6 +47,7 @@ class GANInfo(NamedTuple):
     real_logit: Array  # mean over the batch
     fake_logit: Array  # mean over the discriminator's generated batch
     r1: Array  # mean squared norm of the logit's gradient; 0 when r1_weight is 0
+    anchor: Array  # anchor loss, mean over the generator's steps; 0 when anchor_weight is 0
 
 
 class GAN(NamedTuple):
@@ -69,6 +73,8 @@ def gan(
     generator_steps: int = 2,
     r1_weight: float = 0.0,
     r1_coordinates: Callable[[Array], Array] = lambda gradient: gradient,
+    anchor_weight: float = 0.0,
+    anchor_coordinates: Callable[[Array], Array] = lambda difference: difference,
     ema_decay: float = 0.0,
     axis_name: str | None = None,
 ) -> GAN:
@@ -86,6 +92,10 @@ def gan(
         the discriminator's loss. 0, the paper's, leaves it out.
       r1_coordinates: takes the gradient with respect to the arrays (n, 33, 33) to the coordinates
         in which the penalty measures it, `compact.whitened_gradient` for instance.
+      anchor_weight: adds this times `losses.anchor_loss` to the generator's loss; the latents of
+        its steps then are `anchor.anchored_latents` of the batch. 0, the paper's, leaves it out.
+      anchor_coordinates: takes differences of arrays (n, 33, 33) to the coordinates in which the
+        anchor loss measures them.
       ema_decay: the generator for use is the mean of its past with this decay per batch, in
         [0, 1). 0 keeps the latest, as the paper does.
       axis_name: mapped axis (of `jax.pmap` or `jax.vmap`) over which gradients, statistics and
@@ -95,10 +105,15 @@ def gan(
     Raises:
       ValueError: an option is out of its range.
     """
-    if generator_steps < 1 or r1_weight < 0 or not 0 <= ema_decay < 1:
+    if generator_steps < 1 or min(r1_weight, anchor_weight) < 0 or not 0 <= ema_decay < 1:
         raise ValueError(
-            "gan needs generator_steps >= 1, r1_weight >= 0 and 0 <= ema_decay < 1, got "
-            f"{generator_steps}, {r1_weight}, {ema_decay}"
+            "gan needs generator_steps >= 1, r1_weight >= 0, anchor_weight >= 0 and 0 <= ema_decay "
+            f"< 1, got {generator_steps}, {r1_weight}, {anchor_weight}, {ema_decay}"
+        )
+    if anchor_weight and networks.latent_dim < grid.N_PARAMETERS:
+        raise ValueError(
+            f"gan needs latent_dim >= {grid.N_PARAMETERS} to anchor latents, got "
+            f"{networks.latent_dim}"
         )
 
     def mean_over_replicas(tree: Tree) -> Tree:
@@ -158,25 +173,34 @@ def gan(
         )
         return state, diagnostics
 
-    def generator_step(key: Array, state: GANState, n: int) -> tuple[GANState, Array]:
-        z = latents(key, n)
+    def generator_step(
+        key: Array, state: GANState, batch: Array
+    ) -> tuple[GANState, tuple[Array, Array]]:
+        if anchor_weight:
+            z = anchored_latents(key, batch, networks.latent_dim)
+        else:
+            z = latents(key, batch.shape[0])
 
-        def loss_fn(params: Tree) -> tuple[Array, Tree]:
+        def loss_fn(params: Tree) -> tuple[Array, tuple[Tree, tuple[Array, Array]]]:
             fake, stats = _train(networks.generator, params, state.generator_stats, z)
             logits, _ = _train(
                 networks.discriminator, state.discriminator, state.discriminator_stats, fake
             )
-            return losses.generator_loss(logits), stats
+            loss = losses.generator_loss(logits)
+            anchor = jnp.zeros(())
+            if anchor_weight:
+                anchor = losses.anchor_loss(fake, batch, anchor_coordinates)
+            return loss + anchor_weight * anchor, (stats, (loss, anchor))
 
-        (loss, stats), gradient = jax.value_and_grad(loss_fn, has_aux=True)(state.generator)
-        gradient, stats, loss = mean_over_replicas((gradient, stats, loss))
+        gradient, (stats, diagnostics) = jax.grad(loss_fn, has_aux=True)(state.generator)
+        gradient, stats, diagnostics = mean_over_replicas((gradient, stats, diagnostics))
         updates, opt = generator_optimizer.update(gradient, state.generator_opt, state.generator)
         state = state._replace(
             generator=optax.apply_updates(state.generator, updates),
             generator_stats=stats,
             generator_opt=opt,
         )
-        return state, loss
+        return state, diagnostics
 
     def step(key: Array, state: GANState, batch: Array) -> tuple[GANState, GANInfo]:
         if axis_name is not None:
@@ -187,13 +211,14 @@ def gan(
         )
         g_losses = []
         for generator_key in generator_keys:
-            state, g_loss = generator_step(generator_key, state, batch.shape[0])
-            g_losses.append(g_loss)
+            state, g_loss = generator_step(generator_key, state, batch)
+            g_losses.append(jnp.stack(g_loss))
+        g_loss, anchor = jnp.stack(g_losses).mean(axis=0)
         ema, ema_stats = optax.incremental_update(
             (state.generator, state.generator_stats), (state.ema, state.ema_stats), 1 - ema_decay
         )
         state = state._replace(step=state.step + 1, ema=ema, ema_stats=ema_stats)
-        return state, GANInfo(d_loss, jnp.stack(g_losses).mean(), real_logit, fake_logit, r1)
+        return state, GANInfo(d_loss, g_loss, real_logit, fake_logit, r1, anchor)
 
     return GAN(init, step)
 

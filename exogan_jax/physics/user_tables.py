@@ -47,9 +47,9 @@ def read_opacities(
 
     Args:
       files: path of each gas's file; the gases as formulae, "H2O". Their order is theta's.
-      wavelength_um: (w,) centres of the bins wanted [um], which meet half-way in log; cross-sections
-        become k-distributions, k-tables are binned down. None keeps the files' own grid, which must
-        then be the same in all.
+      wavelength_um: (w,) centres of the bins wanted [um], which meet half-way in log:
+        cross-sections become k-distributions, k-tables are binned down. None keeps the files' own
+        grid, which must then be the same in all.
       g_weight: (g,) quadrature weights of the k-distributions; k-values are those at the middle of
         each interval of g. None: the files' own on their own grid, else 16-point Gauss-Legendre.
       temperature: (t,) K; None: those of the first file.
@@ -174,8 +174,8 @@ def _check_cover(gas: str, source: _Source, edges_um: Float[np.ndarray, " n"]) -
     if not source.is_k and np.median(counts) < MIN_SAMPLES:
         raise ValueError(
             f"{source.path}: {np.median(counts):.0f} cross-sections of {gas} in a bin are too few "
-            f"for a k-distribution (at least {MIN_SAMPLES}); use wider bins, or the file's own grid "
-            "with wavelength_um=None"
+            f"for a k-distribution (at least {MIN_SAMPLES}); use wider bins, or the file's own "
+            "grid with wavelength_um=None"
         )
 
 

@@ -16,6 +16,7 @@ def get_config() -> ConfigDict:
             "name": "paper",
             "network": "paper",
             "options": {"width": 64},
+            "opacities": "published",
             "seed": 0,
             "n_spectra": 1_000_000,
             "batch_size": 64,
@@ -23,9 +24,12 @@ def get_config() -> ConfigDict:
             "steps_per_call": 50,
             "checkpoint_every": 500,  # steps
             "learning_rate": 2e-4,
+            "discriminator_rate": 2e-4,
+            "b2": 0.999,
             "final_rate_fraction": 1.0,  # constant
             "generator_steps": 2,
             "r1_weight": 0.0,
+            "anchor_weight": 0.0,
             "ema_decay": 0.0,
             "n_held_out": 64,
         }

@@ -14,7 +14,7 @@ def get_config() -> ConfigDict:
     """All settings of `experiments.train`."""
     config = compact.get_config()
     config.name = "quicktest"
-    config.options = {"width": 16, "depth": 1, "whitened": True}
+    config.options = {"latent_dim": 7, "width": 16, "depth": 1, "whitened": True}
     config.n_spectra = 64
     config.batch_size = 8
     config.n_steps = 20

@@ -1,0 +1,197 @@
+"""Speed of the forward model, against TauREx 3 in the same run.
+
+python -m experiments.benchmark_forward [--taurex-python PYTHON] [--batch 256]
+
+PYTHON is an interpreter that imports taurex 3.3.2 (`pip install taurex`, in an environment of its
+own if need be); without it only this project is timed. Both compute 100 layers, four gases and
+Rayleigh scattering at the 515 wavelengths of the grid; this project also CIA. TauREx is timed with
+cross-sections on those wavelengths, and with 4616 of R = 1000 binned to them, which is how its
+reference spectra are made (monochromatic samples at R = 100 are not k-distributions).
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import jax
+import jax.numpy as jnp
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from exogan_jax import grid
+from exogan_jax.physics.opacity import OpacityTable, load_opacities
+from exogan_jax.physics.prior import sample_prior, simulate
+from exogan_jax.physics.rayleigh import LOSCHMIDT_M3
+
+TAUREX = """
+import json, sys, time
+import numpy as np
+from taurex.binning import SimpleBinner
+from taurex.cache import OpacityCache
+from taurex.chemistry import ConstantGas, TaurexChemistry
+from taurex.contributions import AbsorptionContribution, RayleighContribution
+from taurex.model import TransmissionModel
+from taurex.planet import Planet
+from taurex.stellar import BlackbodyStar
+from taurex.temperature import Isothermal
+import taurex
+
+folder, n = sys.argv[1], int(sys.argv[2])
+wavelength, theta = (np.load(f"{folder}/{name}.npy") for name in ("wavelength", "theta"))
+OpacityCache().set_opacity_path(folder)
+chemistry = TaurexChemistry(fill_gases=["H2", "He"], ratio=0.17647)
+gases = ("H2O", "CO2", "CO", "CH4")
+for gas in gases:
+    chemistry.addGas(ConstantGas(gas, mix_ratio=1e-4))
+model = TransmissionModel(
+    planet=Planet(1.0, 1.0), temperature_profile=Isothermal(1500.0), chemistry=chemistry,
+    star=BlackbodyStar(radius=1.0), atm_min_pressure=1e-5, atm_max_pressure=1e6, nlayers=100,
+)
+model.add_contribution(AbsorptionContribution())
+model.add_contribution(RayleighContribution())
+model.build()
+binner = SimpleBinner(np.sort(1e4 / wavelength))
+def run(x):
+    for gas, value in zip(gases, x[:4]):
+        model[gas] = 10.0**value
+    model["planet_mass"], model["planet_radius"], model["T"] = x[4:]
+    return binner.bin_model(model.model())
+run(theta[0]), run(theta[1])
+began = time.perf_counter()
+for x in theta[:n]:
+    run(x)
+version = getattr(taurex, "__version__", "unknown")
+print(json.dumps({"rate": n / (time.perf_counter() - began), "version": version}))
+"""
+
+
+def rate(call: Callable[[], Any], n: int, repeats: int) -> float:
+    """Spectra per second: the median of `repeats` calls that make n each."""
+    jax.block_until_ready(call())
+    seconds = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        jax.block_until_ready(call())
+        seconds.append(time.perf_counter() - began)
+    return n / float(np.median(seconds))
+
+
+def write_cross_sections(table: OpacityTable, wavelength_um: np.ndarray, folder: Path) -> None:
+    """The table's median g-point in TauREx's format, one file per gas."""
+    order = np.argsort(np.asarray(table.wavelength_um))
+    wavenumber = np.sort(1e4 / wavelength_um)
+    values = np.asarray(table.absorption)[:, :, :, 1] / LOSCHMIDT_M3 * 1e4
+    for i, gas in enumerate(table.gases):
+        rows = values[:, :, i][..., order].reshape(-1, len(order))
+        at = np.stack([np.interp(1e4 / wavenumber, table.wavelength_um[order], x) for x in rows])
+        with h5py.File(folder / f"{gas.upper()}.h5", "w") as file:
+            file["mol_name"] = np.array([gas.upper().encode()])
+            file["bin_edges"] = wavenumber
+            file["t"] = np.array([500.0, 2500.0])  # the table has one node, TauREx needs two
+            file["p"] = 10.0 ** np.asarray(table.log10_pressure, np.float64) / 1e5
+            file["p"].attrs["units"] = "bar"
+            by_pressure = at.reshape(*values.shape[:2], len(wavenumber)).transpose(1, 0, 2)
+            file["xsecarr"] = np.repeat(by_pressure[:, :1], 2, axis=1)
+
+
+def taurex_rate(python: str, table: OpacityTable, n_native: int, n: int) -> dict[str, Any]:
+    """What TauREx does in a process of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        native = np.asarray(grid.WAVELENGTH_UM)
+        if n_native != len(native):
+            native = np.geomspace(0.3, 30.0, n_native)
+        write_cross_sections(table, native, folder)
+        np.save(folder / "wavelength.npy", grid.WAVELENGTH_UM)
+        np.save(folder / "theta.npy", np.asarray(sample_prior(jax.random.key(2), n + 2)))
+        script = folder / "peer.py"
+        script.write_text(TAUREX)
+        done = subprocess.run(
+            [python, str(script), str(folder), str(n)], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise SystemExit(f"{python}: TauREx did not run:\n{done.stderr[-2000:]}")
+        result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        return result
+
+
+def scaling(theta: jax.Array, table: OpacityTable, console: Console, repeats: int) -> None:
+    """How the time grows with wavelengths and gases."""
+    report = Table(title="Milliseconds a spectrum")
+    for heading in ("wavelengths", "4 gases", "2 gases"):
+        report.add_column(heading, justify="right")
+
+    def part(n_gases: int, n_wavelength: int) -> OpacityTable:
+        keep = jnp.arange(n_wavelength) % table.wavelength_um.size
+        return dataclasses.replace(
+            table,
+            gases=table.gases[:n_gases],
+            molar_mass=table.molar_mass[:n_gases],
+            wavelength_um=table.wavelength_um[keep],
+            absorption=table.absorption[:, :, :n_gases][..., keep],
+            rayleigh=jnp.concatenate([table.rayleigh[:n_gases], table.rayleigh[-2:]])[:, keep],
+            cia=table.cia[..., keep],
+        )
+
+    for n_wavelength in (515, 1030, 2060):
+        cells = []
+        for n_gases in (4, 2):
+            smaller = part(n_gases, n_wavelength)
+            columns = jnp.concatenate([theta[:, :n_gases], theta[:, 4:]], axis=1)
+            run = jax.jit(simulate)
+            cells.append(
+                1e3 / rate(lambda r=run, c=columns, s=smaller: r(c, s), len(theta), repeats)
+            )
+        report.add_row(str(n_wavelength), *(f"{x:.2f}" for x in cells))
+    console.print(report)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
+    parser.add_argument("--taurex-python", help="interpreter that imports taurex")
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--chunk", type=int, default=2, help="spectra computed side by side")
+    args = parser.parse_args(argv)
+    console = Console()
+    table = load_opacities()
+    theta = sample_prior(jax.random.key(0), args.batch)
+    run = jax.jit(lambda theta, table: simulate(theta, table, chunk=args.chunk))
+    forward = rate(lambda: run(theta, table), args.batch, args.repeats)
+    gradient = jax.jit(
+        lambda theta, table: jax.grad(lambda x: simulate(x, table, chunk=args.chunk).sum())(theta)
+    )
+    backward = rate(lambda: gradient(theta, table), args.batch, args.repeats)
+    memory = run.lower(theta, table).compile().memory_analysis()
+    console.print(
+        f"{jax.devices()[0].device_kind}, {os.cpu_count()} CPUs; batch {args.batch}, "
+        f"chunks of {args.chunk}:\n"
+        f"forward {forward:.0f} spectra/s; gradient with respect to theta {backward:.0f} spectra/s "
+        f"({forward / backward:.2f} x the time)"
+    )
+    if memory is not None:
+        console.print(f"temporary memory {memory.temp_size_in_bytes / 1e6:.0f} MB")
+    if args.taurex_python is not None:
+        for n_native, n in ((4616, 20), (grid.N_WAVELENGTH, 60)):
+            peer = taurex_rate(args.taurex_python, table, n_native, n)
+            console.print(
+                f"TauREx {peer['version']}, {n_native} native wavelengths: {peer['rate']:.2f} "
+                f"spectra/s; this project is {forward / peer['rate']:.0f} x as fast"
+            )
+    scaling(theta, table, console, args.repeats)
+
+
+if __name__ == "__main__":
+    main()
