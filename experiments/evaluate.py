@@ -2,8 +2,10 @@
 
 python -m experiments.evaluate [--model NAME] [--published exogan_osf_sample.npz]
 
-Noise-free spectra, parameters masked: simulated ones over the continuous prior, which training
-never saw, on the full grid; and published ones (0.44-16 um), if their archive is given.
+Noise-free spectra, parameters masked: simulated ones over the continuous prior, with the opacities
+that the model was trained on, which training never saw, on the full grid; and published ones
+(0.44-16 um), if their archive is given. A gas counts as detectable where taking it away changes the
+depth by more than 30 ppm somewhere in 0.44-16 um.
 """
 
 from __future__ import annotations
@@ -20,10 +22,10 @@ from rich.table import Table
 
 from exogan_jax import grid
 from exogan_jax.api import retrieve
-from exogan_jax.files.checkpoints import load_model
+from exogan_jax.files.checkpoints import load_model, model_card
 from exogan_jax.gan.model import Model
 from exogan_jax.physics.observation import Observation
-from exogan_jax.physics.opacity import load_opacities
+from exogan_jax.physics.opacity import OpacityTable, load_opacities
 from exogan_jax.physics.prior import sample_prior, simulate
 from exogan_jax.retrieval.catalogue import LIKELIHOODS, N_STEPS
 from exogan_jax.retrieval.inpaint import N_STARTS
@@ -32,12 +34,13 @@ from exogan_jax.retrieval.results import Retrieval, concatenate
 
 NOISE_FREE = 1e-6  # sigma of a noise-free depth: the generator's own error is what counts
 TEST_SEED = 20181806  # no training configuration uses it
+DETECTABLE = 30e-6
 
 
-def simulated(n: int) -> tuple[list[Observation], np.ndarray]:
-    """Noise-free spectra of the embedded opacity table, on the full grid."""
-    theta = sample_prior(jax.random.key(TEST_SEED), n)
-    depth = np.asarray(jax.jit(simulate)(theta, load_opacities()))
+def simulated(n: int, table: OpacityTable, seed: int) -> tuple[list[Observation], np.ndarray]:
+    """Noise-free spectra on the full grid."""
+    theta = sample_prior(jax.random.key(seed), n)
+    depth = np.asarray(jax.jit(simulate)(theta, table))
     return as_observations(grid.WAVELENGTH_UM, depth), np.asarray(theta)
 
 
@@ -62,19 +65,45 @@ def as_observations(wavelength_um: np.ndarray, depth: np.ndarray) -> list[Observ
     return [Observation(wavelength_um, zero, row, sigma) for row in depth]
 
 
-def report(title: str, result: Retrieval, theta: np.ndarray, console: Console) -> None:
+def detectable(theta: np.ndarray, table: OpacityTable) -> np.ndarray:
+    """Which gases show in which spectra, (n, 4) booleans."""
+    run = jax.jit(simulate)
+    seen = (grid.WAVELENGTH_UM > 0.439) & (grid.WAVELENGTH_UM < 16.0)
+    theta = np.asarray(theta, np.float32)
+    depth = np.asarray(run(theta, table))
+    out = np.zeros((len(theta), len(grid.GASES)), bool)
+    for i in range(len(grid.GASES)):
+        without = theta.copy()
+        without[:, i] = -12.0
+        change = np.abs(np.asarray(run(without, table)) - depth)
+        out[:, i] = change[:, seen].max(axis=1) > DETECTABLE
+    return out
+
+
+def report(
+    title: str, result: Retrieval, theta: np.ndarray, shows: np.ndarray, console: Console
+) -> None:
     """Prints the table of one set of spectra."""
     median = result.quantiles((0.5,))[:, 0]
     covered = coverage(result.samples, result.weights, theta)
     table = Table(title=title)
-    for heading in ("parameter", "mean abs. error", "correlation", "68 % coverage"):
-        table.add_column(heading, justify="left" if heading == "parameter" else "right")
+    table.add_column("parameter")
+    for heading in ("mean abs. error", "correlation", "68 % coverage"):
+        table.add_column(heading, justify="right")
+    for heading in ("detectable in", "error where it is", "median spread where not"):
+        table.add_column(heading, justify="right")
+    low, high = result.quantiles((0.16, 0.84)).swapaxes(0, 1)
     for i, name in enumerate(grid.PARAMETERS):
         error = np.abs(median[:, i] - theta[:, i]).mean()
         correlation = np.corrcoef(median[:, i], theta[:, i])[0, 1]
-        table.add_row(
-            f"{name} ({grid.UNITS[i]})", f"{error:.3f}", f"{correlation:.3f}", f"{covered[i]:.2f}"
-        )
+        cells = [f"{name} ({grid.UNITS[i]})", f"{error:.3f}", f"{correlation:.3f}"]
+        cells.append(f"{covered[i]:.2f}")
+        if i < len(grid.GASES):
+            shown = shows[:, i]
+            where = np.abs(median[shown, i] - theta[shown, i]).mean()
+            spread = np.median(0.5 * (high - low)[~shown, i])
+            cells += [f"{shown.mean():.0%}", f"{where:.3f}", f"{spread:.2f}"]
+        table.add_row(*cells)
     console.print(table)
     console.print(
         f"median reduced chi-square {np.median(result.reduced_chi2):.2f}, "
@@ -107,10 +136,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=N_STEPS)
     parser.add_argument("--likelihood", choices=LIKELIHOODS, default="gaussian")
     parser.add_argument("--chunk", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=TEST_SEED, help="of the simulated spectra")
     args = parser.parse_args(argv)
     console = Console()
     model = load_model(args.model)
-    sets = {f"{args.n} simulated spectra, full grid": simulated(args.n)}
+    opacities = load_opacities(model_card(args.model)["training"]["opacities"])
+    sets = {}
+    if args.n > 0:
+        sets[f"{args.n} simulated spectra, full grid"] = simulated(args.n, opacities, args.seed)
     if args.published is not None:
         observations, theta = published(args.published)
         sets[f"{len(theta)} published spectra, 0.44-16 um"] = observations, theta
@@ -123,7 +156,7 @@ def main(argv: list[str] | None = None) -> None:
             n_steps=args.steps,
             likelihood=args.likelihood,
         )
-        report(f"{model.name}: {title}", result, theta, console)
+        report(f"{model.name}: {title}", result, theta, detectable(theta, opacities), console)
         console.print(f"{seconds:.2f} s per spectrum after compilation")
 
 

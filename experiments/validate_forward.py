@@ -111,7 +111,8 @@ def report_published(
             f"{residual[i, at]:.0f} ppm at {wavelength[at]:.2f} um"
         )
     height = theta[:, 6] * theta[:, 5] ** 3 / theta[:, 4]  # scale height times radius
-    rank = np.corrcoef(*(np.argsort(np.argsort(x)) for x in (height, by_spectrum)))[0, 1]
+    ranks = np.stack([np.argsort(np.argsort(x)) for x in (height, by_spectrum)])
+    rank = np.asarray(np.corrcoef(ranks))[0, 1]
     share = np.sum(np.sort(residual**2, axis=None)[-residual.size // 1000 :]) / np.sum(residual**2)
     console.print(
         f"rank correlation of a spectrum's rms with T R^3 / M (its scale height times its radius): "

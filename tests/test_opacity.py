@@ -45,8 +45,11 @@ def test_embedded_table_is_physical(table):
     if table.background == "filling":
         assert table.temperature[0] <= 1000 and table.temperature[-1] >= 2000
         # Neighbouring temperatures, 100 K apart, differ by what Boltzmann factors explain.
-        step = jnp.abs(jnp.diff(jnp.log10(jnp.maximum(table.absorption, 1e-12)), axis=0))
-        assert float(step.max()) < 2.0 and float(jnp.quantile(step, 0.99)) < 0.5
+        # Less than 1e-7 m^-1 amagat^-1 shows nowhere, whatever the planet.
+        hot = np.maximum(np.asarray(table.absorption)[np.asarray(table.temperature) >= 1000], 1e-7)
+        step = np.abs(np.diff(np.log10(hot), axis=0)).max(axis=(0, 1, 3, 4))
+        co = np.array(table.gases) == "co"  # the far wings of its bands grow fast
+        assert np.all(step < np.where(co, 2.0, 0.8))
     else:
         assert table.temperature.shape == table.cia_temperature.shape == (1,)
 

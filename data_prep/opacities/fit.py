@@ -98,7 +98,7 @@ def depth_and_jacobian(
     cia = jnp.exp(x[-1])
     mixing = jnp.repeat(layers.mixing, n_g, axis=1)[:, None, :]
     tau = (layers.column.reshape(-1, n_pressure) @ absorption.T).reshape(n, n_layers, -1) * mixing
-    point = (jnp.exp(-tau).reshape(n, n_layers, n_gases, n_g)) * g_weight
+    point = jnp.exp(-tau).reshape(n, n_layers, n_gases, n_g) * g_weight[None, None, None, :]
     gas = point.sum(-1)
     scattering = (layers.scatterers @ rayleigh)[:, None]
     continuum = jnp.exp(-layers.total * scattering - layers.squared * cia)
@@ -108,7 +108,7 @@ def depth_and_jacobian(
     others = jnp.stack([jnp.delete(gas, i, axis=-1).prod(-1) for i in range(n_gases)], axis=-1)
     slope = (layers.ring * continuum)[..., None] * others
     slope = (slope[..., None] * point).reshape(n, n_layers, -1) * mixing
-    jacobian = jnp.einsum("nlq,nlp->nqp", slope, layers.column) * absorption
+    jacobian = jnp.einsum("nlq,nlp->nqp", slope, layers.column) * absorption[None]
     by_cia = (layers.ring * transmission * layers.squared).sum(1) * cia
     return depth, jnp.concatenate([jacobian.reshape(n, -1), by_cia[:, None]], axis=1)
 

@@ -29,7 +29,7 @@ PACKED = ("log10_cross_section", "log10_cia")
 def packing(values: np.ndarray) -> dict:
     """CF packing of an array into int16, over its own range."""
     low, high = float(np.min(values)), float(np.max(values))
-    scale = (high - low) / 65000.0
+    scale = max(high - low, 1e-9) / 65000.0  # of a constant array too
     return {
         "dtype": "int16",
         "_FillValue": np.int16(-32768),  # never used: the range maps to -32500..32500
