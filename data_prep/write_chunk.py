@@ -1,0 +1,123 @@
+"""Write spectra as the published chunks hold them, to test and to time what reads those.
+
+python -m data_prep.write_chunk --out chunck_0.pkgz [--n 100000] [--seed 0]
+
+The spectra are simulated; the bytes are those that Python 2.7's cPickle writes with protocol 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import struct
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from data_prep.pkgz import Entry
+from exogan_jax import grid
+from exogan_jax.physics.opacity import load_opacities
+from exogan_jax.physics.prior import sample_prior, simulate
+
+_BATCH = 1000  # entries that cPickle sets at a time
+DTYPE = (
+    b"cnumpy\ndtype\nU\x02f8K\x00K\x01\x87R(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+)
+
+
+def string(value: bytes) -> bytes:
+    """A Python 2 str."""
+    if len(value) < 256:
+        return b"U" + bytes([len(value)]) + value
+    return b"T" + struct.pack("<i", len(value)) + value
+
+
+def number(value: float) -> bytes:
+    """A float."""
+    return b"G" + struct.pack(">d", value)
+
+
+def array(values: np.ndarray) -> bytes:
+    """A one-dimensional float64 array."""
+    raw = np.ascontiguousarray(values, "<f8").tobytes()
+    head = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
+    return (
+        head
+        + b"(K\x01M"
+        + struct.pack("<H", len(values))
+        + b"\x85"
+        + DTYPE
+        + b"\x89"
+        + (string(raw) + b"tb")
+    )
+
+
+def entry(key: str, depth: np.ndarray, theta: np.ndarray) -> bytes:
+    """One key with its value."""
+    h2o, co2, co, ch4 = 10.0 ** theta[:4]
+    # The order in which Python 2 happens to hold them is not theta's.
+    param = {
+        b"planet_mass": theta[4] * grid.JUPITER_MASS_KG,
+        b"temperature_profile": theta[6],
+        b"ch4_mixratio": ch4,
+        b"planet_radius": theta[5] * grid.JUPITER_RADIUS_M,
+        b"h2o_mixratio": h2o,
+        b"co2_mixratio": co2,
+        b"co_mixratio": co,
+    }
+    parameters = b"}(" + b"".join(string(k) + number(v) for k, v in param.items()) + b"u"
+    data = b"}" + string(b"spectrum") + array(depth) + b"s"
+    value = b"}(" + string(b"param") + parameters + string(b"data") + data + b"u"
+    return string(key.encode()) + value
+
+
+def pickle_of(entries: Iterable[Entry]) -> Iterator[bytes]:
+    """The pickle of a dict of spectra, piece by piece."""
+    yield b"\x80\x02}q\x00"
+    pending: list[bytes] = []
+    for key, depth, theta in entries:
+        pending.append(entry(key, depth, theta))
+        if len(pending) == _BATCH:
+            yield b"(" + b"".join(pending) + b"u"
+            pending.clear()
+    if pending:
+        yield b"(" + b"".join(pending) + b"u"
+    yield b"."
+
+
+def write_chunk(path: Path, entries: Iterable[Entry]) -> None:
+    """Writes a chunk."""
+    with gzip.open(path, "wb", compresslevel=3) as file:
+        for piece in pickle_of(entries):
+            file.write(piece)
+
+
+def simulated(n: int, seed: int, block: int = 2000) -> Iterator[Entry]:
+    """Spectra of the embedded table over the prior."""
+    table, run = load_opacities(), jax.jit(simulate)
+    for start in range(0, n, block):
+        key = jax.random.fold_in(jax.random.key(seed), start)
+        theta = np.asarray(sample_prior(key, block), np.float64)
+        depth = np.asarray(run(jnp.asarray(theta, jnp.float32), table), np.float64)
+        for i in range(min(block, n - start)):
+            yield Entry(str(start + i), depth[i], theta[i])
+        print(f"{min(start + block, n)}/{n} spectra", file=sys.stderr)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--n", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args(argv)
+    write_chunk(args.out, simulated(args.n, args.seed))
+    print(f"{args.out}: {args.n} spectra, {args.out.stat().st_size / 1e6:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
