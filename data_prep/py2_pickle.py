@@ -17,6 +17,7 @@ import numpy as np
 _MAX_STRING = 1_000_000
 _MAX_LINE = 4096
 _MAX_STACK = 100_000
+_MAX_MEMO = 2_000_000
 _DTYPES = ("f4", "f8", "i4", "i8")
 _GLOBALS = {
     "numpy.core.multiarray _reconstruct": "reconstruct",
@@ -98,6 +99,12 @@ def text(value: Any) -> str:
     raise ChunkError(f"a {type(value).__name__} where a name was expected")
 
 
+def _is_name(value: Any) -> bool:
+    return isinstance(value, (_Global, _DType)) or (
+        isinstance(value, (bytes, str)) and len(value) < 256
+    )
+
+
 class Limited:
     """A binary stream that gives no more than `limit` bytes, and no long strings or lines."""
 
@@ -171,11 +178,7 @@ class Machine:
         if target is self.root:
             yield from pairs
             # The entries will not be asked for again: forget them, but keep names and dtypes.
-            self.memo = {
-                i: x
-                for i, x in self.memo.items()
-                if x is self.root or isinstance(x, (bytes, str, _Global, _DType))
-            }
+            self.memo = {i: x for i, x in self.memo.items() if x is self.root or _is_name(x)}
             return
         for key, value in pairs:
             target[text(key)] = value
@@ -245,7 +248,7 @@ class Machine:
                 if self.root is None or len(stack) != 1 or stack[0] is not self.root:
                     raise ChunkError("not a dict of spectra")
                 return
-            if len(stack) > _MAX_STACK or len(self.memo) > _MAX_STACK:
+            if len(stack) > _MAX_STACK or len(self.memo) > _MAX_MEMO:
                 raise ChunkError("a malformed pickle (too deep)")
 
     def _top(self) -> Any:

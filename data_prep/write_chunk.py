@@ -24,9 +24,67 @@ from exogan_jax.physics.opacity import load_opacities
 from exogan_jax.physics.prior import sample_prior, simulate
 
 _BATCH = 1000  # entries that cPickle sets at a time
-DTYPE = (
-    b"cnumpy\ndtype\nU\x02f8K\x00K\x01\x87R(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
-)
+
+
+class Pickler:
+    """Writes what cPickle would: everything but numbers is numbered, and named when it recurs."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[bytes, int] = {}
+        self.n = 0
+
+    def put(self, body: bytes, name: bytes | None = None) -> bytes:
+        """`body` with the instruction that numbers it, or, if `name` has been, a reference."""
+        if name is not None and name in self.numbers:
+            return self._numbered(b"h", b"j", self.numbers[name])
+        if name is not None:
+            self.numbers[name] = self.n
+        self.n += 1
+        return body + self._numbered(b"q", b"r", self.n - 1)
+
+    @staticmethod
+    def _numbered(short: bytes, long: bytes, n: int) -> bytes:
+        return short + bytes([n]) if n < 256 else long + struct.pack("<I", n)
+
+    def name(self, value: bytes) -> bytes:
+        """A str that recurs."""
+        return self.put(string(value), value)
+
+    def array(self, values: np.ndarray) -> bytes:
+        """A one-dimensional float64 array."""
+        kind = self.put(b"cnumpy\ndtype\n", b"dtype")
+        if b"<f8" in self.numbers:
+            dtype = self.put(b"", b"<f8")
+        else:
+            made = self.put(self.put(kind + self.name(b"f8") + b"K\x00K\x01\x87") + b"R", b"<f8")
+            state = b"(K\x03" + self.name(b"<") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00t"
+            dtype = made + self.put(state) + b"b"
+        function = self.put(b"cnumpy.core.multiarray\n_reconstruct\n", b"reconstruct")
+        cls = self.put(b"cnumpy\nndarray\n", b"ndarray")
+        arguments = self.put(cls + self.put(b"K\x00\x85") + self.name(b"b") + b"\x87")
+        shape = self.put(b"M" + struct.pack("<H", len(values)) + b"\x85")
+        raw = self.put(string(np.ascontiguousarray(values, "<f8").tobytes()))
+        state = self.put(b"(K\x01" + shape + dtype + b"\x89" + raw + b"t")
+        return self.put(function + arguments + b"R") + state + b"b"
+
+    def entry(self, key: str, depth: np.ndarray, theta: np.ndarray) -> bytes:
+        """One key with its value."""
+        h2o, co2, co, ch4 = 10.0 ** theta[:4]
+        # The order in which Python 2 happens to hold them is not theta's.
+        param = {
+            b"planet_mass": theta[4] * grid.JUPITER_MASS_KG,
+            b"temperature_profile": theta[6],
+            b"ch4_mixratio": ch4,
+            b"planet_radius": theta[5] * grid.JUPITER_RADIUS_M,
+            b"h2o_mixratio": h2o,
+            b"co2_mixratio": co2,
+            b"co_mixratio": co,
+        }
+        first = self.put(string(key.encode()))
+        value = self.put(b"}") + b"(" + self.name(b"param") + self.put(b"}") + b"("
+        value += b"".join(self.name(k) + number(v) for k, v in param.items()) + b"u"
+        value += self.name(b"data") + self.put(b"}") + self.name(b"spectrum")
+        return first + value + self.array(depth) + b"su"
 
 
 def string(value: bytes) -> bytes:
@@ -41,46 +99,13 @@ def number(value: float) -> bytes:
     return b"G" + struct.pack(">d", value)
 
 
-def array(values: np.ndarray) -> bytes:
-    """A one-dimensional float64 array."""
-    raw = np.ascontiguousarray(values, "<f8").tobytes()
-    head = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
-    return (
-        head
-        + b"(K\x01M"
-        + struct.pack("<H", len(values))
-        + b"\x85"
-        + DTYPE
-        + b"\x89"
-        + (string(raw) + b"tb")
-    )
-
-
-def entry(key: str, depth: np.ndarray, theta: np.ndarray) -> bytes:
-    """One key with its value."""
-    h2o, co2, co, ch4 = 10.0 ** theta[:4]
-    # The order in which Python 2 happens to hold them is not theta's.
-    param = {
-        b"planet_mass": theta[4] * grid.JUPITER_MASS_KG,
-        b"temperature_profile": theta[6],
-        b"ch4_mixratio": ch4,
-        b"planet_radius": theta[5] * grid.JUPITER_RADIUS_M,
-        b"h2o_mixratio": h2o,
-        b"co2_mixratio": co2,
-        b"co_mixratio": co,
-    }
-    parameters = b"}(" + b"".join(string(k) + number(v) for k, v in param.items()) + b"u"
-    data = b"}" + string(b"spectrum") + array(depth) + b"s"
-    value = b"}(" + string(b"param") + parameters + string(b"data") + data + b"u"
-    return string(key.encode()) + value
-
-
 def pickle_of(entries: Iterable[Entry]) -> Iterator[bytes]:
     """The pickle of a dict of spectra, piece by piece."""
-    yield b"\x80\x02}q\x00"
+    pickler = Pickler()
+    yield b"\x80\x02" + pickler.put(b"}")
     pending: list[bytes] = []
     for key, depth, theta in entries:
-        pending.append(entry(key, depth, theta))
+        pending.append(pickler.entry(key, depth, theta))
         if len(pending) == _BATCH:
             yield b"(" + b"".join(pending) + b"u"
             pending.clear()

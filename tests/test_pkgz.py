@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from data_prep.pkgz import ChunkError, Entry, read_chunk
-from data_prep.write_chunk import DTYPE, array, entry, number, pickle_of, string, write_chunk
+from data_prep.write_chunk import Pickler, number, pickle_of, string, write_chunk
 
 THETA = np.array([-3.0, -4.5, -8.0, -1.0, 1.2, 1.1, 1500.0])
 
@@ -18,6 +18,23 @@ THETA = np.array([-3.0, -4.5, -8.0, -1.0, 1.2, 1.1, 1500.0])
 def entries(n):
     rng = np.random.default_rng(0)
     return [Entry(f"k{i}", rng.uniform(0.006, 0.03, 515), THETA + 1e-3 * i) for i in range(n)]
+
+
+DTYPE = (
+    b"cnumpy\ndtype\nU\x02f8K\x00K\x01\x87R(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+)
+
+
+def array(values):
+    """As the old NumPy pickled it, nothing numbered."""
+    raw = np.ascontiguousarray(values, "<f8").tobytes()
+    head = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
+    shape = b"M" + struct.pack("<H", len(values)) + b"\x85"
+    return head + b"(K\x01" + shape + DTYPE + b"\x89" + string(raw) + b"tb"
+
+
+def entry(key, depth, theta):
+    return Pickler().entry(key, depth, theta)
 
 
 def write(path, body):
