@@ -30,6 +30,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from exogan_jax import aspa, grid
 from exogan_jax.api import retrieve
 from exogan_jax.files.checkpoints import save_model
+from exogan_jax.gan.anchor import anchored_latents
 from exogan_jax.gan.compact import (
     Whitening,
     fit_whitening,
@@ -183,22 +184,32 @@ def as_model(
     )
 
 
-def measure_error(model: Model, key: jax.Array, n: int, table: OpacityTable) -> GeneratorError:
-    """The generator's own error: how far its best fits stay from noise-free spectra that it never
-    saw (68th percentiles), fitted as the paper does.
+def fitted(model: Model, depth: np.ndarray) -> jax.Array:
+    """What the model makes of spectra when it is fitted to them as the paper does."""
+    zero, sigma = np.zeros(grid.N_WAVELENGTH), np.full(grid.N_WAVELENGTH, 1e-6)
+    observations = [Observation(grid.WAVELENGTH_UM, zero, d, sigma) for d in depth]
+    return jnp.asarray(retrieve(observations, model, n_starts=16, likelihood="paper").aspa)
 
-    Neighbouring pixels err together; a chi-square that counts them as independent would be too
-    sure. So the pixel error is multiplied by the root of its correlation length.
+
+def measure_error(
+    model: Model, key: jax.Array, n: int, table: OpacityTable, anchored: bool
+) -> GeneratorError:
+    """The generator's own error on noise-free spectra that it never saw (rms).
+
+    An anchored generator is asked for the arrays of their parameters; another one is fitted to
+    them. Neighbouring pixels err together; a chi-square that counts them as independent would be
+    too sure. So the pixel error is multiplied by the root of its correlation length.
     """
     theta = sample_prior(key, n)
     depth = jax.jit(simulate)(theta, table)
-    zero, sigma = np.zeros(grid.N_WAVELENGTH), np.full(grid.N_WAVELENGTH, 1e-6)
-    observations = [Observation(grid.WAVELENGTH_UM, zero, d, sigma) for d in np.asarray(depth)]
-    result = retrieve(observations, model, n_starts=16, likelihood="paper")
     target = jax.vmap(aspa.encode)(depth, theta)
-    found = jnp.asarray(result.aspa)
+    if anchored:
+        latents = anchored_latents(key, target, model.networks.latent_dim)
+        found = jax.jit(jax.vmap(model.generate))(latents)
+    else:
+        found = fitted(model, np.asarray(depth))
     pixels = np.asarray(found - target)[:, :23, :23].reshape(n, -1)[:, : grid.N_ENCODED]
-    pixel = np.quantile(np.abs(pixels), 0.68, axis=0)
+    pixel = np.sqrt(np.mean(pixels**2, axis=0))
     padded = np.pad(pixel, 4, mode="edge")
     pixel = np.sqrt(np.convolve(padded**2, np.full(9, 1 / 9), mode="valid"))
     scaled = pixels / pixel
@@ -209,12 +220,10 @@ def measure_error(model: Model, key: jax.Array, n: int, table: OpacityTable) -> 
             break
         length += 2 * float(correlation)
     pixel = np.pad(pixel * np.sqrt(length), (0, grid.N_WAVELENGTH - grid.N_ENCODED), mode="edge")
-    bounds = [
-        np.quantile(np.abs(np.asarray(a) - np.asarray(b)), 0.68, axis=0)
-        for a, b in zip(
-            jax.vmap(aspa.section_bounds)(found), jax.vmap(aspa.section_bounds)(target), strict=True
-        )
-    ]
+    pairs = zip(
+        jax.vmap(aspa.section_bounds)(found), jax.vmap(aspa.section_bounds)(target), strict=True
+    )
+    bounds = [np.sqrt(np.mean((np.asarray(a) - np.asarray(b)) ** 2, axis=0)) for a, b in pairs]
     return GeneratorError(*(jnp.asarray(x, jnp.float32) for x in (pixel, *bounds)))
 
 
@@ -255,10 +264,12 @@ def train(config: ConfigDict, out: Path) -> Path:
             bar.update(task, completed=step)
             if step % config.checkpoint_every == 0 or step >= config.n_steps:
                 manager.save(step, args=ocp.args.StandardSave(state))
-    # The paper's loss, with which the error is measured, needs none.
+    # Neither way of measuring the error needs one.
     unknown = GeneratorError(jnp.ones(grid.N_WAVELENGTH), *jnp.ones((2, grid.N_SECTIONS)))
     unmeasured = as_model(config, state, whitenings, unknown)
-    error = measure_error(unmeasured, test_key, config.n_held_out, table)
+    error = measure_error(
+        unmeasured, test_key, config.n_held_out, table, anchored=config.anchor_weight > 0
+    )
     model = as_model(config, state, whitenings, error)
     card = {
         "data": f"{config.n_spectra} spectra of the {config.opacities} opacities, uniform prior "

@@ -17,8 +17,8 @@ from exogan_jax import grid
 from exogan_jax.gan.model import GeneratorError, Model
 from exogan_jax.physics.observation import Observation, check
 from exogan_jax.retrieval import likelihood as likelihoods
+from exogan_jax.retrieval.ensemble import N_WALKERS, disperse, effective_samples, ensemble
 from exogan_jax.retrieval.inpaint import N_STARTS, PixelTarget, inpainter, pixel_loss
-from exogan_jax.retrieval.posterior import effective_sample_size
 from exogan_jax.retrieval.results import Retrieval, concatenate
 
 LIKELIHOODS = ("gaussian", "paper")
@@ -27,6 +27,10 @@ PEAK_RATE = 0.03  # of Adam; the paper's is a constant 0.01
 # Starts that end in a poor optimum of the pixel loss should not count like the others: on 100
 # simulated spectra this raised the correlation of CO from 0.72 to 0.79, of CH4 from 0.96 to 0.99.
 PIXEL_TEMPERATURE = 0.3
+# Steps of the ensemble: to forget where it began, and between the states that are kept.
+N_BURN = 1200
+N_KEPT = 8
+KEEP_EVERY = 150
 POOR_FIT = 3.0  # reduced chi-square above which a fit is flagged
 
 
@@ -45,9 +49,12 @@ def retrieve(
 ) -> Retrieval:
     """Retrieves the parameters of many observations by inpainting.
 
-    Each observation is fitted from `n_starts` latents. The samples are what those latents decode
-    to, weighted by how well they fit. This is the paper's estimate, but for the weights: the spread
-    of the starts, not yet the exact posterior.
+    Each observation is fitted from `n_starts` latents. With the Gaussian likelihood an ensemble of
+    walkers then samples the posterior of the latent, the prior being uniform (over the parameters,
+    where the model's latents are anchored to them), with the generator in place of the forward
+    model and its errors in the likelihood. With the paper's pixel loss, or a model whose latent is
+    too long for an ensemble, the samples are the paper's: what the starts came to, weighted by how
+    well they fit.
 
     Args:
       observations: spectra, of any lengths and wavelengths.
@@ -107,7 +114,6 @@ def retrieve(
             names[start:stop],
             [likelihoods.n_usable(target) for target in depth_targets[: stop - start]],
             _Fits(*(np.asarray(x)[: stop - start] for x in fits)),
-            gaussian=likelihood == "gaussian",
         )
         parts.append(part)
         if on_result is not None:
@@ -117,18 +123,25 @@ def retrieve(
     return concatenate(parts)
 
 
+def can_sample(model: Model) -> bool:
+    """Whether the model's latent is short enough for the ensemble."""
+    return 2 * model.networks.latent_dim <= N_WALKERS
+
+
 def _stack(trees: Sequence[Any]) -> Any:
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 
 
 class _Fits(NamedTuple):
-    """What each start of each target (n, n_starts, ...) came to."""
+    """What became of each target (n, ...)."""
 
-    aspa: Any
-    depth: Any
-    theta: Any
-    loss: Any
-    chi2: Any
+    aspa: Any  # of the best start
+    chi2: Any  # of the best start
+    theta: Any  # (n, n_samples, 7)
+    depth: Any  # (n, n_samples, 515)
+    loss: Any  # (n, n_samples)
+    weights: Any  # (n, n_samples), summing to 1
+    size: Any  # effective number of samples
 
 
 @partial(jax.jit, static_argnames=("n_starts", "n_steps"))
@@ -141,13 +154,21 @@ def _inpaint(
     n_starts: int,
     n_steps: int,
 ) -> _Fits:
-    """Inpaints every target from every start; by pixels where there are pixel targets."""
+    """Inpaints every target from every start, by pixels where there are pixel targets; samples."""
     # A rate that falls to zero ends at the optimum instead of around it.
     optimizer = optax.adam(optax.cosine_decay_schedule(PEAK_RATE, n_steps))
     contextual: Callable[..., jax.Array] = likelihoods.robust_depth_loss
     fitted: Any = targets
-    if pixel_targets is not None:
+    by_pixels = pixel_targets is not None
+    if by_pixels:
         contextual, fitted = pixel_loss, pixel_targets
+    sampled = can_sample(model) and not by_pixels
+    sampler = ensemble(
+        lambda z, target: -likelihoods.depth_loss(model.generate(z), target),
+        n_burn=N_BURN,
+        n_kept=N_KEPT,
+        keep_every=KEEP_EVERY,
+    )
     run = inpainter(
         model.generate,
         model.score,
@@ -157,50 +178,55 @@ def _inpaint(
         n_steps=n_steps,
     ).run
 
-    def one_start(key: jax.Array, fitted: Any, target: likelihoods.DepthTarget) -> _Fits:
-        state, _ = run(key, fitted)
-        aspa = model.generate(state.latent)
-        depth, theta = aspa_layout.decode(aspa)
-        chi2 = 2 * likelihoods.depth_loss(aspa, target)
-        return _Fits(aspa, depth, theta, contextual(aspa, fitted), chi2)
+    def one_start(key: jax.Array, fitted: Any) -> jax.Array:
+        return run(key, fitted)[0].latent
 
     def one_target(key: jax.Array, fitted: Any, target: likelihoods.DepthTarget) -> _Fits:
-        starts = jax.random.split(key, n_starts)
-        return jax.vmap(one_start, (0, None, None))(starts, fitted, target)
+        latents = jax.vmap(one_start, (0, None))(jax.random.split(key, n_starts), fitted)
+        arrays = jax.vmap(model.generate)(latents)
+        chi2 = 2 * jax.vmap(likelihoods.depth_loss, (0, None))(arrays, target)
+        loss = jax.vmap(contextual, (0, None))(arrays, fitted)
+        energy = loss / PIXEL_TEMPERATURE if by_pixels else 0.5 * chi2
+        best = energy.argmin()
+        weights = jax.nn.softmax(-energy)
+        size = 1 / jnp.square(weights).sum()
+        if sampled:
+            begin_key, sample_key = jax.random.split(jax.random.fold_in(key, 1))
+            walkers = disperse(begin_key, latents, -energy)
+            kept, _ = sampler.run(sample_key, walkers, target)
+            size = effective_samples(kept.position)
+            loss = -kept.log_density.reshape(-1)
+            weights = jnp.full(loss.shape, 1 / loss.size)
+            latents = kept.position.reshape(loss.size, -1)
+        depth, theta = jax.vmap(lambda z: aspa_layout.decode(model.generate(z)))(latents)
+        return _Fits(arrays[best], chi2[best], theta, depth, loss, weights, size)
 
     return jax.vmap(one_target)(keys, fitted, targets)
 
 
-def _collect(
-    names: Sequence[str], n_points: Sequence[int], fits: _Fits, *, gaussian: bool
-) -> Retrieval:
-    n, n_starts = fits.chi2.shape
-    rows = np.arange(n)
-    best = fits.chi2.argmin(axis=1) if gaussian else fits.loss.argmin(axis=1)
-    chi2 = fits.chi2.astype(np.float64)
+def _collect(names: Sequence[str], n_points: Sequence[int], fits: _Fits) -> Retrieval:
+    n, n_samples = fits.loss.shape
     freedom = np.maximum(np.asarray(n_points) - grid.N_PARAMETERS, 1)
-    reduced = chi2[rows, best] / freedom
-    energy = 0.5 * chi2 if gaussian else fits.loss.astype(np.float64) / PIXEL_TEMPERATURE
-    weights = np.exp(energy[rows, best][:, None] - energy)
-    weights /= weights.sum(axis=1, keepdims=True)
-    size = effective_sample_size(weights)
+    reduced = fits.chi2.astype(np.float64) / freedom
+    size = fits.size.astype(np.float64)
     flags = []
     for i in range(n):
         notes = {
             "no_usable_points": n_points[i] == 0,
             "poor_fit": reduced[i] > POOR_FIT,
-            "few_effective_samples": size[i] < 0.1 * n_starts,
+            "few_effective_samples": size[i] < 0.1 * n_samples,
         }
         flags.append(",".join(note for note, applies in notes.items() if applies))
+    weights = fits.weights.astype(np.float64)
     return Retrieval(
         names=tuple(names),
         samples=fits.theta,
-        weights=weights,
+        weights=weights / weights.sum(axis=1, keepdims=True),
         log_evidence=np.full(n, np.nan),
         reduced_chi2=reduced,
         effective_sample_size=size,
         flags=tuple(flags),
         depth=fits.depth,
-        aspa=fits.aspa[rows, best],
+        aspa=fits.aspa,
         loss=fits.loss,
     )

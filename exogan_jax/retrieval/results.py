@@ -29,7 +29,7 @@ class Retrieval:
     flags: tuple[str, ...]  # comma-separated warnings, "" where there are none
     depth: Float[np.ndarray, "n_obs n_samples 515"]  # completed spectra on grid.WAVELENGTH_UM
     aspa: Float[np.ndarray, "n_obs 33 33"]  # completed array of the best sample
-    loss: Float[np.ndarray, "n_obs n_samples"]  # final loss of each start
+    loss: Float[np.ndarray, "n_obs n_samples"]  # of each sample, -log likelihood + constant
 
     def __len__(self) -> int:
         return len(self.names)

@@ -39,6 +39,6 @@ def get_config() -> ConfigDict:
             "generator_steps": 1,
             "r1_weight": 0.03,
             "ema_decay": 0.999,
-            "n_held_out": 64,  # spectra that measure the generator's own error
+            "n_held_out": 4096,  # spectra that measure the generator's own error
         }
     )

@@ -20,5 +20,5 @@ def get_config() -> ConfigDict:
     config.n_steps = 20
     config.steps_per_call = 5
     config.checkpoint_every = 10
-    config.n_held_out = 2
+    config.n_held_out = 16
     return config
