@@ -36,12 +36,14 @@ from exogan_jax.physics.prior import sample_prior, simulate
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3
 
 TAUREX = """
-import json, sys, time
+import json, pickle, sys, time
 import numpy as np
 from taurex.binning import SimpleBinner
-from taurex.cache import OpacityCache
+from taurex.cache import CIACache, OpacityCache
 from taurex.chemistry import ConstantGas, TaurexChemistry
-from taurex.contributions import AbsorptionContribution, RayleighContribution
+from taurex.contributions import (
+    AbsorptionContribution, CIAContribution, RayleighContribution,
+)
 from taurex.model import TransmissionModel
 from taurex.planet import Planet
 from taurex.stellar import BlackbodyStar
@@ -51,6 +53,13 @@ import taurex
 folder, n = sys.argv[1], int(sys.argv[2])
 wavelength, theta = (np.load(f"{folder}/{name}.npy") for name in ("wavelength", "theta"))
 OpacityCache().set_opacity_path(folder)
+cia = np.load(f"{folder}/cia.npy")
+for pair, alpha in zip(("H2-H2", "H2-He"), cia):
+    with open(f"{folder}/{pair}.db", "wb") as file:  # the format that TauREx reads
+        contents = {"wno": np.sort(1e4 / wavelength), "t": np.array([500.0, 2500.0]),
+                    "xsecarr": np.stack([alpha, alpha])}
+        pickle.dump(contents, file)
+CIACache().set_cia_path(folder)
 chemistry = TaurexChemistry(fill_gases=["H2", "He"], ratio=0.17647)
 gases = ("H2O", "CO2", "CO", "CH4")
 for gas in gases:
@@ -61,6 +70,7 @@ model = TransmissionModel(
 )
 model.add_contribution(AbsorptionContribution())
 model.add_contribution(RayleighContribution())
+model.add_contribution(CIAContribution(cia_pairs=["H2-H2", "H2-He"]))
 model.build()
 binner = SimpleBinner(np.sort(1e4 / wavelength))
 def run(x):
@@ -115,6 +125,8 @@ def taurex_rate(python: str, table: OpacityTable, n_native: int, n: int) -> dict
             native = np.geomspace(0.3, 30.0, n_native)
         write_cross_sections(table, native, folder)
         np.save(folder / "wavelength.npy", grid.WAVELENGTH_UM)
+        alpha = np.asarray(table.cia, np.float64)[0] / LOSCHMIDT_M3**2 * 1e10  # cm^5
+        np.save(folder / "cia.npy", alpha[:, np.argsort(1e4 / grid.WAVELENGTH_UM)])
         np.save(folder / "theta.npy", np.asarray(sample_prior(jax.random.key(2), n + 2)))
         script = folder / "peer.py"
         script.write_text(TAUREX)

@@ -191,9 +191,7 @@ def transit_depth(
     # Each gas's lines overlap the others' at random, so their transmissions multiply. The sum over
     # g-points is written out: it fuses with the exponentials, a contraction would not (3x slower).
     for i in range(n_gases):
-        gas_tau = jnp.tensordot(reduced * mixing[i], absorption[:, i], axes=1)
-        points = range(table.g_weight.size)
-        transmission *= sum(table.g_weight[g] * jnp.exp(-gas_tau[:, g]) for g in points)
+        transmission *= _of_gas(reduced * mixing[i], absorption[:, i], table.g_weight)
     if cloud_top_pressure is not None:
         # The layer that holds the cloud's top is opaque in part, so that the gradient exists.
         above = jnp.log(jnp.asarray(cloud_top_pressure, dtype) / geometry.pressure)
@@ -202,6 +200,14 @@ def transit_depth(
     ring = 2 * geometry.radius * geometry.thickness / jnp.square(radius * grid.JUPITER_RADIUS_M)
     opaque = jnp.square(radius * (grid.JUPITER_RADIUS_M / grid.SUN_RADIUS_M) / star_radius)
     return opaque * (1 + ring @ (1 - transmission))
+
+
+@jax.checkpoint
+def _of_gas(
+    reduced: Float[Array, "layer n"], absorption: Float[Array, "n g w"], weight: Float[Array, " g"]
+) -> Float[Array, "layer w"]:
+    """Transmission of one gas."""
+    return sum(weight[g] * jnp.exp(-(reduced @ absorption[:, g])) for g in range(weight.size))
 
 
 def _haze(
