@@ -37,11 +37,17 @@ TEST_SEED = 20181806  # no training configuration uses it
 DETECTABLE = 30e-6
 
 
-def simulated(n: int, table: OpacityTable, seed: int) -> tuple[list[Observation], np.ndarray]:
-    """Noise-free spectra on the full grid."""
+def simulated(
+    n: int, table: OpacityTable, seed: int, sigma: float, low: float, high: float
+) -> tuple[list[Observation], np.ndarray]:
+    """Spectra between two wavelengths [um], with errors of `sigma`; 0: noise-free."""
     theta = sample_prior(jax.random.key(seed), n)
-    depth = np.asarray(jax.jit(simulate)(theta, table))
-    return as_observations(grid.WAVELENGTH_UM, depth), np.asarray(theta)
+    depth = np.asarray(jax.jit(simulate)(theta, table), np.float64)
+    seen = (low <= grid.WAVELENGTH_UM) & (high >= grid.WAVELENGTH_UM)
+    depth = depth[:, seen]
+    depth += sigma * np.random.default_rng(seed).normal(size=depth.shape)
+    observations = as_observations(grid.WAVELENGTH_UM[seen], depth, sigma or NOISE_FREE)
+    return observations, np.asarray(theta)
 
 
 def published(path: Path) -> tuple[list[Observation], np.ndarray]:
@@ -58,11 +64,13 @@ def published(path: Path) -> tuple[list[Observation], np.ndarray]:
         return as_observations(file["wavelength_um"], file["transit_depth"]), theta
 
 
-def as_observations(wavelength_um: np.ndarray, depth: np.ndarray) -> list[Observation]:
-    """One observation per row of `depth`, with the error of a noise-free one."""
+def as_observations(
+    wavelength_um: np.ndarray, depth: np.ndarray, sigma: float = NOISE_FREE
+) -> list[Observation]:
+    """One observation per row of `depth`."""
     zero = np.zeros(len(wavelength_um))
-    sigma = np.full(len(wavelength_um), NOISE_FREE)
-    return [Observation(wavelength_um, zero, row, sigma) for row in depth]
+    errors = np.full(len(wavelength_um), sigma)
+    return [Observation(wavelength_um, zero, row, errors) for row in depth]
 
 
 def detectable(theta: np.ndarray, table: OpacityTable) -> np.ndarray:
@@ -86,18 +94,19 @@ def report(
     """Prints the table of one set of spectra."""
     median = result.quantiles((0.5,))[:, 0]
     covered = coverage(result.samples, result.weights, theta)
+    covered95 = coverage(result.samples, result.weights, theta, 0.95)
     table = Table(title=title)
     table.add_column("parameter")
-    for heading in ("mean abs. error", "correlation", "68 % coverage"):
+    for heading in ("mean abs. error", "correlation", "in 68 %", "in 95 %"):
         table.add_column(heading, justify="right")
-    for heading in ("detectable in", "error where it is", "median spread where not"):
+    for heading in ("shows in", "error there", "spread elsewhere"):
         table.add_column(heading, justify="right")
     low, high = result.quantiles((0.16, 0.84)).swapaxes(0, 1)
     for i, name in enumerate(grid.PARAMETERS):
         error = np.abs(median[:, i] - theta[:, i]).mean()
         correlation = np.corrcoef(median[:, i], theta[:, i])[0, 1]
         cells = [f"{name} ({grid.UNITS[i]})", f"{error:.3f}", f"{correlation:.3f}"]
-        cells.append(f"{covered[i]:.2f}")
+        cells += [f"{covered[i]:.2f}", f"{covered95[i]:.2f}"]
         if i < len(grid.GASES):
             shown = shows[:, i]
             where = np.abs(median[shown, i] - theta[shown, i]).mean()
@@ -137,13 +146,18 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--likelihood", choices=LIKELIHOODS, default="gaussian")
     parser.add_argument("--chunk", type=int, default=4)
     parser.add_argument("--seed", type=int, default=TEST_SEED, help="of the simulated spectra")
+    parser.add_argument("--sigma", type=float, default=0.0, help="their errors; 0: noise-free")
+    parser.add_argument(
+        "--range", type=float, nargs=2, default=(0.3, 51.0), help="their wavelengths [um]"
+    )
     args = parser.parse_args(argv)
     console = Console()
     model = load_model(args.model)
     opacities = load_opacities(model_card(args.model)["training"]["opacities"])
     sets = {}
     if args.n > 0:
-        sets[f"{args.n} simulated spectra, full grid"] = simulated(args.n, opacities, args.seed)
+        title = f"{args.n} simulated spectra, {args.range[0]:g}-{args.range[1]:g} um"
+        sets[title] = simulated(args.n, opacities, args.seed, args.sigma, *args.range)
     if args.published is not None:
         observations, theta = published(args.published)
         sets[f"{len(theta)} published spectra, 0.44-16 um"] = observations, theta

@@ -8,6 +8,7 @@ made the reference spectra, with the radii of Zingales & Waldmann (2018).
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -207,7 +208,8 @@ def _of_gas(
     reduced: Float[Array, "layer n"], absorption: Float[Array, "n g w"], weight: Float[Array, " g"]
 ) -> Float[Array, "layer w"]:
     """Transmission of one gas."""
-    return sum(weight[g] * jnp.exp(-(reduced @ absorption[:, g])) for g in range(weight.size))
+    terms = [weight[g] * jnp.exp(-(reduced @ absorption[:, g])) for g in range(weight.size)]
+    return functools.reduce(jnp.add, terms)
 
 
 def _haze(
