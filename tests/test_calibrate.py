@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from data_prep.opacities import calibrate, fit, netcdf, published_set
+from data_prep.pkgz import Entry
+from data_prep.write_chunk import write_chunk
 from exogan_jax import grid
 from exogan_jax.physics.opacity import load_opacities
 from exogan_jax.physics.prior import sample_prior, simulate
@@ -117,6 +119,18 @@ def test_archives_are_read_by_name(tmp_path):
     spectra = published_set.read_archive(archive(tmp_path / "a.npz"))
     np.testing.assert_allclose(spectra.theta[0], [-4, -4, -4, -4, 1, 1, 1000])
     np.testing.assert_array_equal(published_set.grid_index(spectra.wavelength_um), INDEX)
+
+
+def test_chunks_give_their_shares(tmp_path):
+    depth = np.linspace(0.01, 0.02, 515)
+    theta = np.array([-3.0, -4.0, -5.0, -6.0, 1.2, 1.1, 1500.0])
+    paths = [tmp_path / f"chunck_{i}.pkgz" for i in range(2)]
+    for i, path in enumerate(paths):
+        write_chunk(path, [Entry(f"{k}", depth + i, theta) for k in range(5)])
+    spectra = published_set.read_chunks(paths, 6)
+    assert spectra.depth.shape == (6, 515) and spectra.source == "chunck_0.pkgz, chunck_1.pkgz"
+    np.testing.assert_array_equal(spectra.depth[:, 0] > 1, [False] * 3 + [True] * 3)
+    np.testing.assert_allclose(spectra.theta[4], theta, rtol=1e-12)
 
 
 @pytest.mark.parametrize(

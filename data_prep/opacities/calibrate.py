@@ -19,6 +19,7 @@ import numpy as np
 import xarray as xr
 
 from data_prep.opacities import bins, fit, netcdf, published_set
+from data_prep.pkgz import ChunkError
 from exogan_jax import grid
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3
 from exogan_jax.physics.split import split_fraction
@@ -189,7 +190,16 @@ def physical_table(
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
-    parser.add_argument("--spectra", type=Path, required=True, help="archive of spectra (.npz)")
+    parser.add_argument(
+        "--spectra",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="an archive of published spectra (.npz), or published chunks (.pkgz)",
+    )
+    parser.add_argument(
+        "--n-spectra", type=int, default=1500, help="how many to take from chunks (%(default)s)"
+    )
     parser.add_argument("--start", type=Path, required=True, help="table made by build.py")
     parser.add_argument("--out", type=Path, required=True, help="table of the published set")
     parser.add_argument(
@@ -201,8 +211,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--iterations", type=int, default=20)
     args = parser.parse_args(argv)
     try:
-        spectra = published_set.read_archive(args.spectra)
-    except (OSError, ValueError) as error:
+        if args.spectra[0].suffix == ".pkgz":
+            spectra = published_set.read_chunks(args.spectra, args.n_spectra)
+        elif len(args.spectra) == 1:
+            spectra = published_set.read_archive(args.spectra[0])
+        else:
+            parser.error("--spectra takes one archive, or chunks")
+    except (OSError, ValueError, ChunkError) as error:
         sys.exit(str(error))
     table = xr.load_dataset(args.start, engine="h5netcdf")
     *correction, about = calibrate(spectra, table, args.temperature, args.iterations)

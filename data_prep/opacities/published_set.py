@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from data_prep.pkgz import read_chunk
 from exogan_jax import grid
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3, rayleigh_cross_section
 
@@ -75,6 +78,26 @@ def read_archive(path: Path) -> Spectra:
         raise ValueError(f"{path}: holds values that are not finite")
     grid_index(wavelength, str(path))
     return Spectra(wavelength, depth, theta, path.name)
+
+
+def read_chunks(paths: Sequence[Path], n_spectra: int) -> Spectra:
+    """Reads spectra from published chunks, as many from each.
+
+    Args:
+      paths: `chunck_*.pkgz` files.
+      n_spectra: how many in all; the first ones of each chunk.
+
+    Raises:
+      ChunkError: a chunk is damaged before its share is read, or no chunk.
+    """
+    each = -(-n_spectra // len(paths))
+    entries = [entry for path in paths for entry in islice(read_chunk(path), each)]
+    return Spectra(
+        np.array(grid.WAVELENGTH_UM),
+        np.stack([entry.depth for entry in entries]),
+        np.stack([entry.theta for entry in entries]),
+        ", ".join(path.name for path in paths),
+    )
 
 
 def grid_index(wavelength_um: np.ndarray, name: str = "wavelengths") -> np.ndarray:
