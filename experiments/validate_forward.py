@@ -25,12 +25,11 @@ from rich.table import Table
 from exogan_jax import grid
 from exogan_jax.physics.opacity import OpacityTable, load_opacities
 from exogan_jax.physics.prior import simulate
-from exogan_jax.physics.split import split_fraction
+from exogan_jax.physics.split import CALIBRATED_BELOW, split_fraction
 from exogan_jax.physics.transit import transit_depth
 from exogan_jax.physics.user_tables import read_opacities
 from experiments.evaluate import published
 
-HELD_OUT_FROM = 0.7  # of `split_fraction`: the calibration takes what is below
 #: TauREx 3's constants [m, kg].
 TAUREX_JUPITER_RADIUS = 7.1492e7
 TAUREX_JUPITER_MASS = 1.8981245973360505e27
@@ -69,7 +68,7 @@ def compare_published(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Residuals (n, w) [ppm] on spectra never fitted, their wavelengths and theta."""
     observations, theta = published(path)
-    rows = np.flatnonzero(split_fraction(theta) >= HELD_OUT_FROM)
+    rows = np.flatnonzero(split_fraction(theta) >= CALIBRATED_BELOW)
     wavelength = np.asarray(observations[0].wavelength_um)
     nearest = np.argmin(np.abs(np.log(wavelength[:, None] / grid.WAVELENGTH_UM[None])), axis=1)
     model = jax.jit(simulate)(jnp.asarray(theta[rows], jnp.float32), opacities)

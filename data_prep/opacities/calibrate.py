@@ -22,10 +22,9 @@ from data_prep.opacities import bins, fit, netcdf, published_set
 from data_prep.pkgz import ChunkError
 from exogan_jax import grid
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3
-from exogan_jax.physics.split import split_fraction
+from exogan_jax.physics.split import CALIBRATED_BELOW, split_fraction
 from exogan_jax.physics.transit import HE_H2_RATIO
 
-FIT_BELOW = 0.7  # of `split_fraction`
 PRESSURE: np.ndarray = 10.0 ** np.arange(-1, 7)  # Pa
 #: The fit starts from at least this [log10 m^2], which nothing shows: even a tenth of it would have
 #: an optical depth of 0.03 at the bottom. From nothing at all it could not find a missing band.
@@ -92,11 +91,12 @@ def calibrate(
       Corrections of log10 cross-section (gas, g, pressure, 515) and of log10 CIA (515,), to be
       added to `starting_point`; attributes for the file.
     """
-    order = np.argsort(published_set.grid_index(spectra.wavelength_um))
-    index = published_set.grid_index(spectra.wavelength_um)[order]
+    index = published_set.grid_index(spectra.wavelength_um)
+    order = np.argsort(index)
+    index = index[order]
     if np.any(np.diff(index) != 1):
         raise ValueError(f"{spectra.source}: wavelengths must be neighbours on the ExoGAN grid")
-    fitted = split_fraction(spectra.theta) < FIT_BELOW
+    fitted = split_fraction(spectra.theta) < CALIBRATED_BELOW
     sigma, cia = starting_point(table, temperature)
     n_gases, n_g, n_pressure, _ = sigma.shape
     mixture = 10 ** cia[0] + HE_H2_RATIO * 10 ** cia[1]
@@ -134,7 +134,7 @@ def calibrate(
             f"Fitted to {fitted.sum()} spectra of the published ExoGAN training set (Zingales & "
             f"Waldmann 2018; OSF 6dxps, CC BY 4.0; {spectra.source}), {low:.2f}-{high:.2f} um, "
             f"from the table at {temperature:g} K; corrections fade over {N_FADE} bins outside. "
-            f"{(~fitted).sum()} spectra never fitted (split_fraction >= {FIT_BELOW}) are "
+            f"{(~fitted).sum()} spectra never fitted (split_fraction >= {CALIBRATED_BELOW}) are "
             f"reproduced with {lines['held out, after']} ({lines['held out, before']} before)."
         )
     }

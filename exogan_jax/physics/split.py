@@ -9,12 +9,15 @@ from jaxtyping import ArrayLike, Float
 
 from exogan_jax import grid
 
+#: The opacity table is calibrated on published spectra below this, and judged on the rest.
+CALIBRATED_BELOW = 0.7
+
 
 def split_fraction(theta: Float[ArrayLike, "n 7"]) -> Float[np.ndarray, " n"]:
     """A number in [0, 1) for each parameter set, as good as random and the same everywhere.
 
-    A set is for training below 0.9, for validation below 0.95, for tests above; the opacity table
-    is calibrated on published spectra below 0.7 and judged on the rest.
+    A set is for training below 0.9, for validation below 0.95, for tests above. See also
+    `CALIBRATED_BELOW`.
 
     Args:
       theta: (n, 7) in the units of `grid.PARAMETERS`; rounded to 1e-4 of the prior's width, so that
