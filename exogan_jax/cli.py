@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--no-plots", action="store_true", help="write no figures")
     sub.add_argument("--overwrite", action="store_true", help="do everything again")
+    commands.add_parser("data", help="build datasets for training (`exogan data --help`)")
     return parser
 
 
@@ -246,12 +247,28 @@ def _retrieve(args: argparse.Namespace) -> int:
     return 2 if bad or unusable else 1 if failed else 0
 
 
+def _other_command(name: str, argv: Sequence[str]) -> int:
+    """Runs a command that another package brings, by the entry point that it declares."""
+    from importlib.metadata import entry_points
+
+    try:
+        (entry,) = entry_points(group="exogan.commands", name=name)
+        run = entry.load()
+    except (ValueError, ImportError):
+        _say("error", f"{name}: needs the source and its extra: pip install -e '.[prep]' there")
+        return 2
+    return int(run(argv))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status (see the module's docstring).
 
     Args:
       argv: the arguments, `sys.argv[1:]` by default.
     """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if argv[:1] == ["data"]:
+        return _other_command("data", argv[1:])
     parser = _parser()
     args = parser.parse_args(argv)
     if not args.files and not args.example:

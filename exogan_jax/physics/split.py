@@ -11,13 +11,14 @@ from exogan_jax import grid
 
 #: The opacity table is calibrated on published spectra below this, and judged on the rest.
 CALIBRATED_BELOW = 0.7
+#: Splits of datasets, and the fraction below which a parameter set is in each.
+SPLITS = {"train": 0.9, "validation": 0.95, "test": 1.0}
 
 
 def split_fraction(theta: Float[ArrayLike, "n 7"]) -> Float[np.ndarray, " n"]:
     """A number in [0, 1) for each parameter set, as good as random and the same everywhere.
 
-    A set is for training below 0.9, for validation below 0.95, for tests above. See also
-    `CALIBRATED_BELOW`.
+    See `SPLITS` and `CALIBRATED_BELOW`.
 
     Args:
       theta: (n, 7) in the units of `grid.PARAMETERS`; rounded to 1e-4 of the prior's width, so that
@@ -27,3 +28,9 @@ def split_fraction(theta: Float[ArrayLike, "n 7"]) -> Float[np.ndarray, " n"]:
     levels = np.rint(scaled * 1e4).astype("<i8")
     digests = [hashlib.sha256(row.tobytes()).digest()[:8] for row in levels]
     return np.array([int.from_bytes(d, "big") / 2**64 for d in digests])
+
+
+def split_rows(theta: Float[ArrayLike, "n 7"]) -> dict[str, np.ndarray]:
+    """The rows of each of `SPLITS`, ascending."""
+    number = np.searchsorted(list(SPLITS.values()), split_fraction(theta), side="right")
+    return {name: np.flatnonzero(number == i) for i, name in enumerate(SPLITS)}
