@@ -3,7 +3,9 @@
 import gzip
 import pickle
 import random
+import resource
 import struct
+import sys
 import tracemalloc
 
 import numpy as np
@@ -175,6 +177,7 @@ def fuzz(folder, n, seed):
     head = len(body) - 2 * 4300  # most mutations hit instructions, not numbers
     path = folder / "fuzz.pkgz"
     refused = 0
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(n):
         mutant = bytearray(body)
         for _ in range(source.randint(1, 6)):
@@ -186,11 +189,18 @@ def fuzz(folder, n, seed):
                 del mutant[at : at + source.randint(1, 40)]
             else:
                 mutant[at:at] = source.randbytes(source.randint(1, 8))
-        path.write_bytes(gzip.compress(bytes(mutant), 0))
+        packed = bytearray(gzip.compress(bytes(mutant), 0))
+        if source.random() < 0.2:  # and the compressed file itself
+            packed[source.randrange(len(packed))] = source.randrange(256)
+            del packed[len(packed) - source.randrange(20) :]
+        path.write_bytes(packed)
         try:
             list(read_chunk(path, max_bytes=1_000_000))
         except ChunkError:
             refused += 1
+    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit
+    assert grown < 100_000_000
     return refused
 
 

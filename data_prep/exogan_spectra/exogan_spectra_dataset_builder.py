@@ -3,8 +3,8 @@
 exogan data build simulated --n 1000000 --data-dir DIR     # spectra of the forward model
 exogan data build osf --chunks FOLDER --data-dir DIR       # the published chunck_*.pkgz files
 
-or, where TensorFlow is installed (TFDS's own command needs it, this builder does not), for the
-configurations below, the chunks lying in DIR/downloads/manual:
+or, where TensorFlow, apache-beam and mlcroissant are installed (TFDS's own command needs them, this
+builder does not), for the configurations below, the chunks lying in DIR/downloads/manual:
 
 tfds build data_prep/exogan_spectra --config simulated --data_dir DIR --file_format array_record
 
@@ -31,8 +31,8 @@ from exogan_jax import __version__
 from exogan_jax.files.records import FEATURES
 from exogan_jax.physics.split import SPLITS
 
-_LICENSES = {  # osf: https://osf.io/6dxps
-    "osf": "CC BY 4.0",
+_LICENSES = {
+    "osf": "CC BY 4.0",  # https://osf.io/6dxps
     "simulated": "CC0 1.0: made by this program",
 }
 _DESCRIPTION = """
