@@ -204,7 +204,8 @@ def measure_error(
     depth = jax.jit(simulate)(theta, table)
     target = jax.vmap(aspa.encode)(depth, theta)
     if anchored:
-        latents = anchored_latents(key, target, model.networks.latent_dim)
+        free = jax.random.uniform(key, (n, model.networks.latent_dim), minval=-1.0)
+        latents = anchored_latents(free, target)
         found = jax.jit(jax.vmap(model.generate))(latents)
     else:
         found = fitted(model, np.asarray(depth))

@@ -95,17 +95,22 @@ def test_running_mean_follows_its_decay():
             np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-def test_replicas_agree_with_a_vmapped_axis():
-    # Two replicas of the same batch: averaged gradients keep them equal.
+def test_replicas_of_a_mapped_axis_agree_with_one_device():
+    # Not Adam, which scales up the rounding of small gradients. See also test_parallel.py.
+    sgd = {"generator_optimizer": optax.sgd(0.1), "discriminator_optimizer": optax.sgd(0.1)}
+    settings = {"r1_weight": 0.1, "anchor_weight": 1.0, "ema_decay": 0.9} | sgd
     nets = networks("compact", width=8, depth=1)
-    training = gan(nets, axis_name="replica")
-    state = training.init(jax.random.key(0))
+    one, two = gan(nets, **settings), gan(nets, **settings, axis_name="replica")
+    state = one.init(jax.random.key(0))
+    expected = jax.jit(one.step)(jax.random.key(1), state, batch())
     states = jax.tree.map(lambda x: jnp.stack([x, x]), state)
-    data = jnp.stack([batch(), batch()[::-1]])
     keys = jnp.stack([jax.random.key(1)] * 2)
-    new, info = jax.jit(jax.vmap(training.step, axis_name="replica"))(keys, states, data)
-    for leaf in jax.tree.leaves((new, info)):
+    found = jax.jit(jax.vmap(two.step, axis_name="replica"))(
+        keys, states, batch().reshape(2, 4, 33, 33)
+    )
+    for leaf, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(leaf[0], leaf[1], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(leaf[0], other, rtol=1e-4, atol=1e-5)
 
 
 def test_anchored_generator_learns_which_array_belongs_to_which_parameters():
@@ -122,7 +127,9 @@ def test_anchored_generator_learns_which_array_belongs_to_which_parameters():
         state, info = step(jax.random.key(i), state, real)
         losses.append(float(info.anchor))
     assert losses[-1] < 0.2 * losses[0]
-    z = anchored_latents(jax.random.key(1), real, 8)
+    free = jax.random.uniform(jax.random.key(1), (64, 8), minval=-1.0)
+    z = anchored_latents(free, real)
+    np.testing.assert_array_equal(z[:, 7:], free[:, 7:])
     np.testing.assert_allclose(z[:, :7], scaled, atol=1e-4)
     found = jax.vmap(aspa.decode_theta)(generate(nets, state, z))
     assert np.corrcoef(found[:, 5], theta[:, 5])[0, 1] > 0.9

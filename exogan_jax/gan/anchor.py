@@ -31,16 +31,13 @@ def unscale_theta(latent: Float[ArrayLike, "7"]) -> Float[Array, "7"]:
 
 
 def anchored_latents(
-    key: Array, aspa: Float[Array, "n 33 33"], latent_dim: int
+    z: Float[Array, "n latent_dim"], aspa: Float[Array, "n 33 33"]
 ) -> Float[Array, "n latent_dim"]:
-    """Latents that belong to arrays: their parameters, scaled, then uniform numbers in [-1, 1].
+    """Latents that belong to arrays: their parameters, scaled, in place of the first seven entries.
 
     Args:
-      key: PRNG key.
+      z: (n, latent_dim) latents, latent_dim at least 7.
       aspa: (n, 33, 33) training arrays.
-      latent_dim: at least 7.
     """
     anchor = jax.vmap(lambda x: scale_theta(aspa_layout.decode_theta(x)))(aspa)
-    n_free = latent_dim - grid.N_PARAMETERS
-    free = jax.random.uniform(key, (aspa.shape[0], n_free), minval=-1.0, maxval=1.0)
-    return jnp.concatenate([anchor, free], axis=1)
+    return jnp.concatenate([anchor, z[:, grid.N_PARAMETERS :]], axis=1)

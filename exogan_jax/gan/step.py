@@ -99,8 +99,8 @@ def gan(
       ema_decay: the generator for use is the mean of its past with this decay per batch, in
         [0, 1). 0 keeps the latest, as the paper does.
       axis_name: mapped axis (of `jax.pmap` or `jax.vmap`) over which gradients, statistics and
-        diagnostics are averaged; each replica folds its index into the key. None under plain
-        `jax.jit`, also with sharded batches.
+        diagnostics are averaged; each replica takes its part of the latents that one device would
+        draw, so that both agree. None under plain `jax.jit`, also with sharded batches.
 
     Raises:
       ValueError: an option is out of its range.
@@ -120,7 +120,14 @@ def gan(
         return tree if axis_name is None else jax.lax.pmean(tree, axis_name)
 
     def latents(key: Array, n: int) -> Float[Array, "n latent_dim"]:
-        return jax.random.uniform(key, (n, networks.latent_dim), minval=-1.0, maxval=1.0)
+        shape = (n * n_replicas(), networks.latent_dim)
+        z = jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
+        if axis_name is None:
+            return z
+        return jax.lax.dynamic_slice_in_dim(z, jax.lax.axis_index(axis_name) * n, n)
+
+    def n_replicas() -> int:
+        return 1 if axis_name is None else jax.lax.axis_size(axis_name)
 
     def init(key: Array) -> GANState:
         generator_key, discriminator_key = jax.random.split(key)
@@ -176,10 +183,9 @@ def gan(
     def generator_step(
         key: Array, state: GANState, batch: Array
     ) -> tuple[GANState, tuple[Array, Array]]:
+        z = latents(key, batch.shape[0])
         if anchor_weight:
-            z = anchored_latents(key, batch, networks.latent_dim)
-        else:
-            z = latents(key, batch.shape[0])
+            z = anchored_latents(z, batch)
 
         def loss_fn(params: Tree) -> tuple[Array, tuple[Tree, tuple[Array, Array]]]:
             fake, stats = _train(networks.generator, params, state.generator_stats, z)
@@ -203,8 +209,6 @@ def gan(
         return state, diagnostics
 
     def step(key: Array, state: GANState, batch: Array) -> tuple[GANState, GANInfo]:
-        if axis_name is not None:
-            key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
         discriminator_key, *generator_keys = jax.random.split(key, 1 + generator_steps)
         state, (d_loss, real_logit, fake_logit, r1) = discriminator_step(
             discriminator_key, state, batch
