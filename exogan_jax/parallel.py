@@ -164,3 +164,12 @@ def any_process(flag: bool) -> bool:
     from jax.experimental.multihost_utils import process_allgather
 
     return bool(np.any(process_allgather(np.asarray(flag))))
+
+
+def from_first(value: np.ndarray) -> np.ndarray:
+    """The first process's value, in all; all must ask."""
+    if jax.process_count() == 1:
+        return value
+    from jax.experimental.multihost_utils import broadcast_one_to_all
+
+    return np.asarray(broadcast_one_to_all(value))

@@ -1,281 +1,109 @@
-"""Trains a GAN on spectra simulated from the prior and writes its weights.
+"""Trains a GAN and writes its weights.
 
 python -m experiments.train --config experiments/configs/compact.py --out runs/compact
+python -m experiments.train --config ... --set data=DIR/exogan_spectra/simulated/1.0.0  # from TFDS
+srun python -m experiments.train ...    # several hosts: SLURM, Open MPI and TPU pods are recognised
 
-Resumes from OUT's last checkpoint if there is one; the result is then the same as uninterrupted.
-Writes to OUT: spectra.npz (the training set), checkpoints, metrics.jsonl and NAME.safetensors.
+Killed or told to stop (SIGTERM), it goes on from its last checkpoint when the command is given
+again; the result is then the same, to the bit, as uninterrupted. Writes to OUT: config.json,
+sessions.jsonl (source, packages, devices), metrics.jsonl, tensorboard/, samples/, checkpoints/
+(the last, and the best by the evaluation on held-out spectra) and NAME.safetensors.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
-import importlib.util
-import json
-import os
+import dataclasses
+import signal
+import sys
+import threading
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import grain
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import orbax.checkpoint as ocp
+from absl import logging
 from ml_collections import ConfigDict
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from exogan_jax import aspa, grid
-from exogan_jax.api import retrieve
+from exogan_jax import grid, parallel
 from exogan_jax.files.checkpoints import save_model
-from exogan_jax.gan.anchor import anchored_latents
-from exogan_jax.gan.compact import (
-    Whitening,
-    fit_whitening,
-    fold,
-    reduce_values,
-    set_whitening,
-    whitened_difference,
-    whitened_gradient,
-)
+from exogan_jax.gan.loop import scan_steps
 from exogan_jax.gan.model import GeneratorError, Model
-from exogan_jax.gan.nets import Networks, networks
-from exogan_jax.gan.step import GAN, GANState, gan
-from exogan_jax.physics.observation import Observation
-from exogan_jax.physics.opacity import OpacityTable, load_opacities
-from exogan_jax.physics.prior import sample_prior, simulate
+from exogan_jax.gan.step import GANState
+from exogan_jax.physics.opacity import load_opacities
+from experiments.training.build import Whitenings, as_model, build, measure_whitenings
+from experiments.training.configure import load_config
+from experiments.training.data import Data, open_data
+from experiments.training.log import RunLog
+from experiments.training.quality import measure_error, quality
+
+#: Exit status after SIGTERM: that of a process which the signal ended.
+STOPPED = 128 + signal.SIGTERM
+#: The evaluation that chooses the best checkpoint.
+CHOSEN_BY = "parameter_error"
 
 
-def progress_bar() -> Progress:
-    """A bar with counts and the time left."""
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+class Stopped(Exception):
+    """SIGTERM came; a checkpoint was written."""
+
+
+@contextmanager
+def termination() -> Iterator[threading.Event]:
+    """An event that SIGTERM sets."""
+    came = threading.Event()
+    old = signal.signal(signal.SIGTERM, lambda *_: came.set())
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGTERM, old)
+
+
+def checkpoints(out: Path) -> ocp.CheckpointManager:
+    """Asynchronous checkpoints: the last, and the best of those that were evaluated."""
+    policies = ocp.checkpoint_managers
+    options = ocp.CheckpointManagerOptions(
+        preservation_policy=policies.AnyPreservationPolicy(
+            [
+                policies.LatestN(1),
+                policies.BestN(
+                    get_metric_fn=lambda metrics: -metrics[CHOSEN_BY],
+                    n=1,
+                    keep_checkpoints_without_metrics=False,
+                ),
+            ]
+        ),
+        best_fn=lambda metrics: metrics[CHOSEN_BY],
+        best_mode="min",
     )
+    return ocp.CheckpointManager((out / "checkpoints").absolute(), options=options)
 
 
-def training_set(
-    path: Path, key: jax.Array, n: int, table: OpacityTable, block: int = 2048
-) -> tuple[np.ndarray, ...]:
-    """Depths (n, 515) and theta (n, 7), simulated or read back from `path`."""
-    if path.exists():
-        with np.load(path, allow_pickle=False) as file:
-            if file["theta"].shape[0] == n:
-                return file["depth"], file["theta"]
-    theta = np.asarray(sample_prior(key, n))
-    depth = np.empty((n, grid.N_WAVELENGTH), np.float32)
-    run = jax.jit(simulate)
-    with progress_bar() as bar:
-        for start in bar.track(range(0, n, block), description="simulating (blocks)"):
-            rows = np.arange(start, start + block).clip(max=n - 1)  # one shape, one compilation
-            block_depth = np.asarray(run(jnp.asarray(theta[rows]), table))
-            depth[start : start + block] = block_depth[: n - start]
-    temporary = path.with_name("partial.npz")
-    np.savez(temporary, depth=depth, theta=theta)
-    os.replace(temporary, path)
-    return depth, theta
-
-
-class Whitenings(NamedTuple):
-    """The coordinates in which a compact pair works."""
-
-    generator: Whitening
-    discriminator: Whitening
-
-
-def measure_whitenings(
-    config: ConfigDict, depth: jax.Array, theta: jax.Array, n: int = 20_000
-) -> Whitenings:
-    """The whitenings of the first `n` training spectra."""
-    encode = jax.jit(lambda d, t: reduce_values(jax.vmap(aspa.encode)(d, t)))
-    values = np.asarray(encode(depth[:n], theta[:n]))
-    floors = config.generator_floor, config.discriminator_floor
-    return Whitenings(*(fit_whitening(values, floor) for floor in floors))
-
-
-def build(config: ConfigDict, whitenings: Whitenings | None) -> tuple[Networks, GAN]:
-    """The networks and their training step."""
-    nets = networks(config.network, **config.options.to_dict())
-
-    def optimizer(rate: float, steps_per_batch: int) -> optax.GradientTransformation:
-        # The generator's optimiser counts its own steps.
-        n = config.n_steps * steps_per_batch
-        schedule = optax.cosine_decay_schedule(rate, n, alpha=config.final_rate_fraction)
-        return optax.adam(schedule, b1=0.5, b2=config.b2)
-
-    options: dict[str, Any] = {}
-    if whitenings is not None:
-        options = {
-            "r1_coordinates": partial(whitened_gradient, whitening=whitenings.discriminator),
-            "anchor_coordinates": whitened_difference(whitenings.generator, config.anchor_power),
-        }
-    training = gan(
-        nets,
-        generator_optimizer=optimizer(config.learning_rate, config.generator_steps),
-        discriminator_optimizer=optimizer(config.discriminator_rate, 1),
-        generator_steps=config.generator_steps,
-        r1_weight=config.r1_weight,
-        anchor_weight=config.anchor_weight,
-        ema_decay=config.ema_decay,
-        **options,
-    )
-    if whitenings is None:
-        return nets, training
-
-    def init(key: jax.Array) -> GANState:
-        state = training.init(key)
-        # Copies, because a donated state must not hold a buffer twice.
-        stats = [
-            set_whitening(old, jax.tree.map(jnp.copy, whitening))
-            for old, whitening in (
-                (state.generator_stats, whitenings.generator),
-                (state.discriminator_stats, whitenings.discriminator),
-                (state.ema_stats, whitenings.generator),
-            )
-        ]
-        return state._replace(
-            generator_stats=stats[0], discriminator_stats=stats[1], ema_stats=stats[2]
-        )
-
-    return nets, training._replace(init=init)
-
-
-def many_steps(training: GAN, batch_size: int, n: int) -> Callable[..., tuple[GANState, Any]]:
-    """`n` training steps as one scan; the batch of step i depends on the key and i alone."""
-
-    def one(carry: tuple[jax.Array, jax.Array, jax.Array, GANState], _: None) -> tuple[Any, Any]:
-        key, depth, theta, state = carry
-        batch_key, step_key = jax.random.split(jax.random.fold_in(key, state.step))
-        rows = jax.random.randint(batch_key, (batch_size,), 0, depth.shape[0])
-        batch = jax.vmap(aspa.encode)(depth[rows], theta[rows])
-        state, info = training.step(step_key, state, batch)
-        return (key, depth, theta, state), info
-
-    def run(
-        key: jax.Array, state: GANState, depth: jax.Array, theta: jax.Array
-    ) -> tuple[GANState, Any]:
-        (_, _, _, state), infos = jax.lax.scan(one, (key, depth, theta, state), length=n)
-        return state, jax.tree.map(jnp.mean, infos)
-
-    return run
-
-
-def as_model(
-    config: ConfigDict, state: GANState, whitenings: Whitenings | None, error: GeneratorError
-) -> Model:
-    """The trained networks as they are used: the generator's running mean, whitening folded in."""
-    options = config.options.to_dict()
-    if whitenings is not None:
-        g, d = fold(state.ema, state.discriminator, *whitenings)
-        state = state._replace(ema=g, ema_stats={}, discriminator=d, discriminator_stats={})
-        options["whitened"] = False
-
-    def variables(params: Any, stats: Any) -> Any:
-        return {"params": params, "batch_stats": stats} if stats else {"params": params}
-
-    return Model(
-        name=config.name,
-        network=config.network,
-        options=tuple(sorted(options.items())),
-        generator=variables(state.ema, state.ema_stats),
-        discriminator=variables(state.discriminator, state.discriminator_stats),
-        error=error,
-    )
-
-
-def fitted(model: Model, depth: np.ndarray) -> jax.Array:
-    """What the model makes of spectra when it is fitted to them as the paper does."""
-    zero, sigma = np.zeros(grid.N_WAVELENGTH), np.full(grid.N_WAVELENGTH, 1e-6)
-    observations = [Observation(grid.WAVELENGTH_UM, zero, d, sigma) for d in depth]
-    return jnp.asarray(retrieve(observations, model, n_starts=16, likelihood="paper").aspa)
-
-
-def measure_error(
-    model: Model, key: jax.Array, n: int, table: OpacityTable, anchored: bool
-) -> GeneratorError:
-    """The generator's own error on noise-free spectra that it never saw (rms).
-
-    An anchored generator is asked for the arrays of their parameters; another one is fitted to
-    them. Neighbouring pixels err together; a chi-square that counts them as independent would be
-    too sure. So the pixel error is multiplied by the root of its correlation length.
-    """
-    theta = sample_prior(key, n)
-    depth = jax.jit(simulate)(theta, table)
-    target = jax.vmap(aspa.encode)(depth, theta)
-    if anchored:
-        free = jax.random.uniform(key, (n, model.networks.latent_dim), minval=-1.0)
-        latents = anchored_latents(free, target)
-        found = jax.jit(jax.vmap(model.generate))(latents)
-    else:
-        found = fitted(model, np.asarray(depth))
-    pixels = np.asarray(found - target)[:, :23, :23].reshape(n, -1)[:, : grid.N_ENCODED]
-    pixel = np.sqrt(np.mean(pixels**2, axis=0))
-    padded = np.pad(pixel, 4, mode="edge")
-    pixel = np.sqrt(np.convolve(padded**2, np.full(9, 1 / 9), mode="valid"))
-    scaled = pixels / pixel
-    length = 1.0
-    for lag in range(1, 40):
-        correlation = np.mean(scaled[:, lag:] * scaled[:, :-lag]) / np.mean(scaled**2)
-        if correlation < 0.05:
-            break
-        length += 2 * float(correlation)
-    pixel = np.pad(pixel * np.sqrt(length), (0, grid.N_WAVELENGTH - grid.N_ENCODED), mode="edge")
-    pairs = zip(
-        jax.vmap(aspa.section_bounds)(found), jax.vmap(aspa.section_bounds)(target), strict=True
-    )
-    bounds = [np.sqrt(np.mean((np.asarray(a) - np.asarray(b)) ** 2, axis=0)) for a, b in pairs]
-    return GeneratorError(*(jnp.asarray(x, jnp.float32) for x in (pixel, *bounds)))
-
-
-def train(config: ConfigDict, out: Path) -> Path:
-    """Trains, resuming if `out` holds a checkpoint; returns the path of the weights."""
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "config.json").write_text(config.to_json_best_effort(indent=2))
-    data_key, init_key, train_key, test_key = jax.random.split(jax.random.key(config.seed), 4)
-    table = load_opacities(config.opacities)
-    spectra = training_set(out / "spectra.npz", data_key, config.n_spectra, table)
-    depth, theta = (jnp.asarray(x) for x in spectra)
-    whitenings = None
-    if config.options.get("whitened", False):
-        whitenings = measure_whitenings(config, depth, theta)
-    _, training = build(config, whitenings)
-    state = training.init(init_key)
-    options = ocp.CheckpointManagerOptions(max_to_keep=2)
-    began = time.perf_counter()
-    with (
-        ocp.CheckpointManager((out / "checkpoints").absolute(), options=options) as manager,
-        open(out / "metrics.jsonl", "a", encoding="utf-8") as log,
-        progress_bar() as bar,
-    ):
-        if (last := manager.latest_step()) is not None:
-            abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
-            state = manager.restore(last, args=ocp.args.StandardRestore(abstract))
-        run = jax.jit(
-            many_steps(training, config.batch_size, config.steps_per_call), donate_argnums=1
-        )
-        task = bar.add_task("training", total=config.n_steps, completed=int(state.step))
-        while (step := int(state.step)) < config.n_steps:
-            state, info = run(train_key, state, depth, theta)
-            step += config.steps_per_call
-            metrics = {name: round(float(x), 5) for name, x in info._asdict().items()}
-            metrics |= {"step": step, "seconds": round(time.perf_counter() - began, 1)}
-            log.write(json.dumps(metrics) + "\n")
-            log.flush()
-            bar.update(task, completed=step)
-            if step % config.checkpoint_every == 0 or step >= config.n_steps:
-                manager.save(step, args=ocp.args.StandardSave(state))
-    # Neither way of measuring the error needs one.
+def unmeasured(config: ConfigDict, state: GANState, whitenings: Whitenings | None) -> Model:
+    """The model of a state, its error not known yet; on this process alone."""
     unknown = GeneratorError(jnp.ones(grid.N_WAVELENGTH), *jnp.ones((2, grid.N_SECTIONS)))
-    unmeasured = as_model(config, state, whitenings, unknown)
-    error = measure_error(
-        unmeasured, test_key, config.n_held_out, table, anchored=config.anchor_weight > 0
+    return as_model(config, jax.device_get(state), whitenings, unknown)
+
+
+def finish(
+    config: ConfigDict, out: Path, model: Model, key: jax.Array, data: Data, step: int
+) -> Path:
+    """Measures the error, writes the weights with their card."""
+    error = measure_error(model, key, data.held_out, anchored=config.anchor_weight > 0)
+    numbers, _ = quality(
+        model, key, data.first, data.held_out, load_opacities(config.opacities), config.n_evaluated
     )
-    model = as_model(config, state, whitenings, error)
     card = {
-        "data": f"{config.n_spectra} spectra of the {config.opacities} opacities, uniform prior "
-        "over the published bounds",
+        "data": data.about,
+        "steps": step,
         "training": config.to_dict(),
+        "quality": {name: float(f"{x:.4g}") for name, x in numbers.items()},
         "generator_error": {
             "pixel, median, with correlation": round(float(np.median(error.pixel)), 4),
             "section bounds, median [ppm]": round(float(np.median(error[1:])) * 1e6, 1),
@@ -283,40 +111,169 @@ def train(config: ConfigDict, out: Path) -> Path:
         "limits": "isothermal, clear atmospheres of H2O, CO2, CO, CH4 in H2/He within the bounds",
     }
     path = out / f"{config.name}.safetensors"
-    save_model(path, model, card)
-    print(f"{path}: {card['generator_error']}")
+    save_model(path, dataclasses.replace(model, error=error), card)
+    print(f"{path}: {card['quality']}")
     return path
 
 
-def load_config(path: Path, changes: list[str]) -> ConfigDict:
-    """Reads a configuration file and applies `key=value` changes (dots for nested keys)."""
-    spec = importlib.util.spec_from_file_location("config", path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise SystemExit(f"{path}: no such configuration")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    config: ConfigDict = module.get_config()
-    for change in changes:
-        name, _, value = change.partition("=")
-        if name not in config and "." not in name:
-            raise SystemExit(f"--set {change}: the configuration has no {name!r}")
-        try:
-            parsed = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            parsed = value
-        config.update_from_flattened_dict({name: parsed})
-    return config
+def train(config: ConfigDict, out: Path) -> Path | None:
+    """Trains, resuming if `out` holds a checkpoint.
+
+    Returns:
+      the path of the weights; None in all processes but the first.
+
+    Raises:
+      Stopped: SIGTERM came.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    first_process = jax.process_index() == 0
+    if first_process:
+        (out / "config.json").write_text(config.to_json_best_effort(indent=2))
+    data_key, init_key, train_key, test_key = jax.random.split(jax.random.key(config.seed), 4)
+    parallel.check_batch(config.batch_size)
+    table = load_opacities(config.opacities)
+    data = open_data(config, out, data_key, table)
+    whitenings = measure_whitenings(config, data.first)
+    _, training = build(config, whitenings)
+    how = parallel.mapped if config.parallel == "pmap" else parallel.sharded
+    compiled = how(scan_steps(training))
+    state = compiled.init(training.init, init_key)
+    batches = iter(data.batches)
+    k, n = config.steps_per_call, config.n_steps
+    with checkpoints(out) as manager, termination() as told_to_stop:
+        step = 0
+        if (last := manager.latest_step()) is not None:
+            state, step = restore(manager, last, compiled, state, batches), last
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        with (
+            RunLog(out, step) as log,
+            Progress(*columns, TimeRemainingColumn(), disable=not first_process) as bar,
+        ):
+            task = bar.add_task("training", total=n, completed=step)
+            began = time.perf_counter()
+            while step < n:
+                state, info = compiled.run(train_key, state, *map(compiled.place, next(batches)))
+                step += k
+                evaluated = step % config.evaluate_every == 0 or step == n
+                stop = parallel.any_process(told_to_stop.is_set())
+                numbers: dict[str, float] = {}
+                if evaluated:
+                    numbers = evaluate(
+                        config, compiled, state, whitenings, data, test_key, step, log
+                    )
+                if evaluated or stop or step % config.checkpoint_every == 0:
+                    save(manager, step, compiled, state, batches, numbers)
+                seconds, began = time.perf_counter() - began, time.perf_counter()
+                rate = {"spectra_per_second": k * config.batch_size / seconds}
+                if first_process:
+                    log.write(step, {name: float(x) for name, x in info._asdict().items()} | rate)
+                description = f"training, {rate['spectra_per_second']:.0f} spectra/s"
+                bar.update(task, completed=step, description=description)
+                if stop and step < n:
+                    manager.wait_until_finished()
+                    raise Stopped(f"stopped at step {step} of {n}")
+        manager.wait_until_finished()
+        best = manager.best_step()
+        chosen = manager.latest_step() if best is None else best
+        assert chosen is not None
+        state = restore(manager, chosen, compiled, state, batches)
+    if not first_process:
+        return None
+    model = unmeasured(config, compiled.to_one(state), whitenings)
+    return finish(config, out, model, test_key, data, chosen)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def evaluate(
+    config: ConfigDict,
+    compiled: parallel.Compiled,
+    state: GANState,
+    whitenings: Whitenings | None,
+    data: Data,
+    key: jax.Array,
+    step: int,
+    log: RunLog,
+) -> dict[str, float]:
+    """Judges the generator on held-out spectra, in the first process; all get the numbers."""
+    one = compiled.to_one(state)
+    chosen = np.zeros(())
+    numbers: dict[str, float] = {}
+    if jax.process_index() == 0:
+        table = load_opacities(config.opacities)
+        numbers, arrays = quality(
+            unmeasured(config, one, whitenings),
+            key,
+            data.first,
+            data.held_out,
+            table,
+            config.n_evaluated,
+        )
+        log.write(step, numbers, "quality")
+        log.picture(step, arrays)
+        chosen = np.asarray(numbers[CHOSEN_BY])
+    return numbers | {CHOSEN_BY: float(parallel.from_first(chosen))}
+
+
+def save(
+    manager: ocp.CheckpointManager,
+    step: int,
+    compiled: parallel.Compiled,
+    state: GANState,
+    batches: Any,
+    numbers: dict[str, float],
+) -> None:
+    """Begins to write a checkpoint: the state, the position in the data, and its evaluation."""
+    # A copy: the state's own buffers are donated to the next call while this is being written.
+    kept = jax.tree.map(jnp.copy, compiled.to_one(state))
+    manager.save(
+        step,
+        args=ocp.args.Composite(
+            state=ocp.args.StandardSave(kept), data=grain.checkpoint.CheckpointSave(batches)
+        ),
+        metrics={CHOSEN_BY: numbers[CHOSEN_BY]} if numbers else None,
+    )
+
+
+def restore(
+    manager: ocp.CheckpointManager,
+    step: int,
+    compiled: parallel.Compiled,
+    state: GANState,
+    batches: Any,
+) -> GANState:
+    """The state of a checkpoint; puts `batches` where they were."""
+    abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, compiled.to_one(state))
+    restored = manager.restore(
+        step,
+        args=ocp.args.Composite(
+            state=ocp.args.StandardRestore(abstract),
+            data=grain.checkpoint.CheckpointRestore(batches),
+        ),
+    )
+    return compiled.from_one(restored["state"])
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        description=str(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--coordinator", metavar="HOST:PORT", help="of several hosts, if not found")
+    parser.add_argument("--processes", type=int, help="their number")
+    parser.add_argument("--process", type=int, help="which of them this is")
     args = parser.parse_args(argv)
-    train(load_config(args.config, args.set), args.out)
+    config = load_config(args.config, args.set)
+    logging.set_verbosity(logging.ERROR)  # Orbax warns of checkpoints without an evaluation
+    parallel.connect(args.coordinator, args.processes, args.process)
+    try:
+        train(config, args.out)
+    except Stopped as stopped:
+        print(f"{stopped}; the same command goes on from there", file=sys.stderr)
+        return STOPPED
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

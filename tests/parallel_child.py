@@ -14,6 +14,7 @@ from jax.sharding import Mesh
 
 from exogan_jax import parallel
 from exogan_jax.files.dataset import ArraySource, Part, stream
+from exogan_jax.files.records import Spectra
 from exogan_jax.gan.loop import scan_steps
 from exogan_jax.gan.nets import networks
 from exogan_jax.gan.step import gan
@@ -25,7 +26,7 @@ def spectra(n=24):
     rng = np.random.default_rng(0)
     low, high = np.array([-8, -8, -8, -8, 0.8, 0.8, 1000]), np.array([-1, -1, -1, -1, 2, 1.5, 2000])
     theta = rng.uniform(low, high, (n, 7)).astype(np.float32)
-    return rng.uniform(0.006, 0.03, (n, 515)).astype(np.float32), theta
+    return Spectra(rng.uniform(0.006, 0.03, (n, 515)).astype(np.float32), theta)
 
 
 def main(way, name, out, *distributed):
@@ -55,7 +56,7 @@ def main(way, name, out, *distributed):
         compiled = parallel.sharded(run)
     state = compiled.init(training.init, jax.random.key(0))
     part = Part(jax.process_index(), jax.process_count())
-    for stack in islice(iter(stream(ArraySource(*spectra()), batch_size=8, steps=2, part=part)), 2):
+    for stack in islice(iter(stream(ArraySource(spectra()), batch_size=8, steps=2, part=part)), 2):
         state, info = compiled.run(jax.random.key(1), state, *map(compiled.place, stack))
     state = compiled.to_one(state)
     if jax.process_index() == 0:

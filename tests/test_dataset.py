@@ -29,7 +29,7 @@ def numbered(n=N):
     """Spectra whose first depth is their number."""
     depth = np.zeros((n, grid.N_WAVELENGTH), np.float32)
     depth[:, 0] = np.arange(n)
-    return depth, np.tile(np.float32(np.arange(n)[:, None]), (1, grid.N_PARAMETERS))
+    return Spectra(depth, np.tile(np.float32(np.arange(n)[:, None]), (1, grid.N_PARAMETERS)))
 
 
 def numbers(batches):
@@ -57,7 +57,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(params=["arrays", "records"])
 def source(request, folder):
-    return ArraySource(*numbered()) if request.param == "arrays" else RecordSource(folder)
+    return ArraySource(numbered()) if request.param == "arrays" else RecordSource(folder)
 
 
 def test_an_epoch_holds_every_spectrum_once_with_its_theta(source):
@@ -131,9 +131,9 @@ def test_a_position_is_saved_and_restored_by_orbax(source, tmp_path):
 
 def test_what_cannot_be_shared_evenly_or_is_empty_is_refused():
     with pytest.raises(ValueError, match="3 processes"):
-        stream(ArraySource(*numbered()), batch_size=8, part=Part(0, 3))
+        stream(ArraySource(numbered()), batch_size=8, part=Part(0, 3))
     with pytest.raises(ValueError, match="no spectra"):
-        stream(ArraySource(*numbered(0)), batch_size=8)
+        stream(ArraySource(numbered(0)), batch_size=8)
 
 
 def test_missing_files_are_named(folder, tmp_path):

@@ -59,15 +59,15 @@ WHOLE = Part()
 class ArraySource:
     """Spectra in memory: depth (n, 515), theta (n, 7)."""
 
-    def __init__(self, depth: np.ndarray, theta: np.ndarray) -> None:
-        self._spectra = Spectra(depth, theta)
+    def __init__(self, spectra: Spectra) -> None:
+        self._spectra = Spectra(*map(np.asarray, spectra))
 
     def __len__(self) -> int:
-        return len(np.asarray(self._spectra.theta))
+        return len(self._spectra.theta)
 
     def read(self, rows: Sequence[int]) -> Spectra:
         """See `Source`."""
-        return Spectra(*(np.asarray(x)[np.asarray(rows)] for x in self._spectra))
+        return Spectra(*(x[np.asarray(rows)] for x in self._spectra))
 
 
 class RecordSource:

@@ -27,11 +27,16 @@ def get_config() -> ConfigDict:
             "anchor_weight": 1e4,
             "anchor_power": 0.65,
             "seed": 0,
-            "n_spectra": 120_000,
+            "data": "memory",  # or "simulator", or the folder of a TFDS dataset
+            "simulator_chunk": 2,  # an accelerator takes hundreds
+            "n_spectra": 120_000,  # in memory
+            "parallel": "jit",  # or "pmap"
             "batch_size": 256,
             "n_steps": 24_000,
             "steps_per_call": 200,
             "checkpoint_every": 2_000,  # steps
+            "evaluate_every": 4_000,
+            "n_evaluated": 64,  # spectra to inpaint
             "learning_rate": 1.5e-3,  # of the generator
             "discriminator_rate": 5e-4,
             "b2": 0.99,  # of Adam; with 0.999 and a rate of 2e-3 training came apart at step 10,000

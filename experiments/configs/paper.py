@@ -18,11 +18,16 @@ def get_config() -> ConfigDict:
             "options": {"width": 64},
             "opacities": "published",
             "seed": 0,
-            "n_spectra": 1_000_000,
+            "data": "memory",  # "simulator" on an accelerator, or the folder of a TFDS dataset
+            "simulator_chunk": 2,  # an accelerator takes hundreds
+            "n_spectra": 1_000_000,  # in memory
+            "parallel": "jit",
             "batch_size": 64,
             "n_steps": 156_250,
             "steps_per_call": 50,
             "checkpoint_every": 500,  # steps
+            "evaluate_every": 12_500,
+            "n_evaluated": 64,  # spectra to inpaint
             "learning_rate": 2e-4,
             "discriminator_rate": 2e-4,
             "b2": 0.999,

@@ -19,6 +19,8 @@ def get_config() -> ConfigDict:
     config.batch_size = 8
     config.n_steps = 20
     config.steps_per_call = 5
-    config.checkpoint_every = 10
+    config.checkpoint_every = 5
+    config.evaluate_every = 10
+    config.n_evaluated = 2
     config.n_held_out = 16
     return config
