@@ -1,10 +1,10 @@
 """The 5x5 convolution of stride 2 of the DCGAN and its transpose, as sums of small convolutions of
-stride 1 without padding or dilation.
+stride 1 without padding or dilation, or as one matrix product where one side has few channels.
 
 XLA's CPU back end runs such convolutions at the speed of matrix products. Strided, padded and
-dilated ones, which plain differentiation makes of them, can be ten to fifty times slower there. So
-each of the two layers names the other as its gradient, which it is. That makes them differentiable
-in reverse mode only, to any order.
+dilated ones, which plain differentiation makes of them, can be ten to fifty times slower there, and
+so can those with a single channel. Each of the two layers names the other as its gradient, which it
+is. That makes them differentiable in reverse mode only, to any order.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from jax import lax
 from jaxtyping import Array, Float
 
 _KERNEL = 5
+#: With so few channels, the 25 taps side by side cost less memory than the other side's channels.
+_FEW = 2
 
 
 def _padding(size: int) -> tuple[int, int, int]:
@@ -47,14 +49,25 @@ def _kernel_gradient(
     XLA's own, a convolution over the batch, is as fast at the top level of a program, and a hundred
     times slower inside a `lax.scan`.
     """
+    _, rows, columns, features = gradient.shape
+    channels = x.shape[-1]
+    taps = _taps(x, rows, columns)
+    if channels <= _FEW:
+        flat = jnp.concatenate(taps, axis=-1).reshape(-1, _KERNEL**2 * channels)
+        product = flat.T @ gradient.reshape(-1, features)
+    else:
+        product = jnp.stack([jnp.einsum("nhwi,nhwo->io", tap, gradient) for tap in taps])
+    return product.reshape(_KERNEL, _KERNEL, channels, features)
+
+
+def _taps(x: Float[Array, "n h w c"], rows: int, columns: int) -> list[Float[Array, "n h2 w2 c"]]:
+    """What each of the 25 entries of the kernel meets, row by row."""
     x = _pad_same(x)
-    _, rows, columns, _ = gradient.shape
-    taps = [
-        jnp.einsum("nhwi,nhwo->io", x[:, i : i + 2 * rows : 2, j : j + 2 * columns : 2], gradient)
+    return [
+        x[:, i : i + 2 * rows : 2, j : j + 2 * columns : 2]
         for i in range(_KERNEL)
         for j in range(_KERNEL)
     ]
-    return jnp.stack(taps).reshape(_KERNEL, _KERNEL, *taps[0].shape)
 
 
 @jax.custom_vjp
@@ -73,6 +86,10 @@ def conv_stride2(
     Returns:
       (n, ceil(h / 2), ceil(w / 2), cout).
     """
+    if x.shape[-1] <= _FEW:
+        rows, columns = (_padding(size)[0] for size in x.shape[1:3])
+        flat = jnp.concatenate(_taps(x, rows, columns), axis=-1)
+        return flat @ kernel.reshape(-1, kernel.shape[-1])
     x = _pad_same(x)
     first, *others = [
         _convolve(x[:, row::2, column::2], kernel[row::2, column::2])
@@ -95,6 +112,28 @@ def _phase(parity: int, size: int) -> tuple[int, int, int]:
     first = (parity - before) % 2
     taps = len(range(parity, _KERNEL, 2))
     return first, (size - first + 1) // 2, (first + before - parity) // 2 - (taps - 1)
+
+
+def _overlap_add(x: Array, kernel: Array, out_size: tuple[int, int]) -> Array:
+    """`conv_transpose_stride2` tap by tap: each pixel's products, put where they belong."""
+    n, *_, channels = x.shape
+    features = kernel.shape[2]
+    flat = kernel.transpose(3, 0, 1, 2).reshape(channels, -1)
+    products = (x @ flat).reshape(*x.shape[:3], _KERNEL, _KERNEL, features)
+    zero = np.zeros((), x.dtype)
+    before = [_padding(size)[1] for size in out_size]
+    spread: list[tuple[int, int, int]]
+    out = jnp.zeros((n, *out_size, features), x.dtype)
+    for i in range(_KERNEL):
+        for j in range(_KERNEL):
+            spread = [(0, 0, 0)]
+            for place, start, size, count in zip(
+                (i, j), before, out_size, x.shape[1:3], strict=True
+            ):
+                first = place - start  # may be negative: lax.pad then crops
+                spread.append((first, size - first - 2 * count + 1, 1))
+            out = out + lax.pad(products[:, :, :, i, j], zero, [*spread, (0, 0, 0)])
+    return out
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -123,6 +162,8 @@ def conv_transpose_stride2(
     shape = x.shape[1:3]
     if tuple(_padding(size)[0] for size in out_size) != shape:
         raise ValueError(f"{shape} cannot be upsampled by 2 to {out_size}")
+    if kernel.shape[2] <= _FEW:
+        return _overlap_add(x, kernel, out_size)
     x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     # A convolution proper flips the kernel; lax correlates.
     flipped = kernel.transpose(0, 1, 3, 2)
