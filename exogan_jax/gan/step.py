@@ -218,9 +218,10 @@ def gan(
             state, g_loss = generator_step(generator_key, state, batch)
             g_losses.append(jnp.stack(g_loss))
         g_loss, anchor = jnp.stack(g_losses).mean(axis=0)
-        ema, ema_stats = optax.incremental_update(
-            (state.generator, state.generator_stats), (state.ema, state.ema_stats), 1 - ema_decay
-        )
+        ema, ema_stats = state.generator, state.generator_stats
+        if ema_decay:
+            mean = state.ema, state.ema_stats
+            ema, ema_stats = optax.incremental_update((ema, ema_stats), mean, 1 - ema_decay)
         state = state._replace(step=state.step + 1, ema=ema, ema_stats=ema_stats)
         return state, GANInfo(d_loss, g_loss, real_logit, fake_logit, r1, anchor)
 
