@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--no-plots", action="store_true", help="write no figures")
     sub.add_argument("--overwrite", action="store_true", help="do everything again")
+    commands.add_parser("models", help="list the models that ship with the package")
     commands.add_parser("data", help="build datasets for training (`exogan data --help`)")
     return parser
 
@@ -247,6 +248,13 @@ def _retrieve(args: argparse.Namespace) -> int:
     return 2 if bad or unusable else 1 if failed else 0
 
 
+def _models() -> int:
+    from exogan_jax.files.report import print_models
+
+    print_models()
+    return 0
+
+
 def _other_command(name: str, argv: Sequence[str]) -> int:
     """Runs a command that another package brings, by the entry point that it declares."""
     from importlib.metadata import entry_points
@@ -271,6 +279,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _other_command("data", argv[1:])
     parser = _parser()
     args = parser.parse_args(argv)
+    if args.command == "models":
+        return _models()
     if not args.files and not args.example:
         parser.error("name at least one spectrum FILE, or use --example")
     try:

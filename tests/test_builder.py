@@ -190,8 +190,11 @@ class TestTheSameBytes:
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
         builder = simulated(tmp_path)
+        left = Path(builder.data_dir).parent.glob("incomplete.*")
+        assert list(left)
         builder.download_and_prepare()
         assert digest(builder.data_dir) == digest(built.data_dir)
+        assert [path.name for path in Path(builder.data_dir).parent.iterdir()] == ["1.0.0"]
 
     @pytest.mark.filterwarnings("ignore::DeprecationWarning")
     @pytest.mark.filterwarnings("ignore::FutureWarning")

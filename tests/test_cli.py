@@ -316,3 +316,9 @@ def test_plots_module_is_what_the_run_uses():
     from exogan_jax.files import rundir
 
     assert rundir.save_figures is plots.save_figures
+
+
+def test_models_lists_what_ships(capsys):
+    assert cli.main(["models"]) == 0
+    out = capsys.readouterr().out
+    assert "compact*" in out and "physical" in out

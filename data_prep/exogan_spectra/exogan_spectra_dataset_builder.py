@@ -199,6 +199,9 @@ class Builder(tfds.core.ShardBasedBuilder):
 
     def _post_download_and_prepare_hook(self) -> None:
         shutil.rmtree(self.stage, ignore_errors=True)
+        # What killed builds were putting together.
+        for folder in Path(self.data_dir).parent.glob(f"incomplete.*_{self.version}"):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def side_by_side(make: Callable[[int], Block], n_blocks: int, processes: int) -> Iterator[Block]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 from jaxtyping import Float
 from rich import box
@@ -10,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exogan_jax import grid
+from exogan_jax.files import checkpoints
 from exogan_jax.retrieval.results import Retrieval
 
 _SHORT = ("H2O", "CO2", "CO", "CH4", "M [M_J]", "R [R_J]", "T [K]")
@@ -83,3 +85,26 @@ def print_report(
         console.print(f"... and {len(retrieval) - len(shown)} more in summary.ecsv")
     if any(shown.flags):
         console.print("! see the column flags of summary.ecsv")
+
+
+def print_models(console: Console | None = None) -> None:
+    """Prints the shipped models with what their cards say; the default is marked *."""
+    console = Console() if console is None else console
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("name", "network", "weights", "opacities", "steps", "batch", "trained on"):
+        table.add_column(heading)
+    for name in checkpoints.model_names():
+        model, card = checkpoints.load_model(name), checkpoints.model_card(name)
+        size = sum(x.size for x in jax.tree.leaves((model.generator, model.discriminator)))
+        training = card["training"]
+        table.add_row(
+            name + "*" * (name == checkpoints.DEFAULT_MODEL),
+            model.network,
+            f"{size / 1e6:.1f} million",
+            training["opacities"],
+            str(training["n_steps"]),
+            str(training["batch_size"]),
+            card["data"],
+        )
+    console.print(table)
+    console.print("* the default; `exogan_jax.files.checkpoints.model_card(name)` says more")
