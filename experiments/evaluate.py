@@ -5,7 +5,8 @@ python -m experiments.evaluate [--model NAME] [--published exogan_osf_sample.npz
 Noise-free spectra, parameters masked: simulated ones over the continuous prior, with the opacities
 that the model was trained on, which training never saw, on the full grid; and published ones
 (0.44-16 um), if their archive is given. A gas counts as detectable where taking it away changes the
-depth by more than 30 ppm somewhere in 0.44-16 um.
+depth by more than 30 ppm somewhere in 0.44-16 um. With --generator: how the parameters of generated
+arrays are distributed, and whether their spectra are the forward model's.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from rich.table import Table
 from exogan_jax import grid
 from exogan_jax.api import retrieve
 from exogan_jax.files.checkpoints import load_model, model_card
+from exogan_jax.files.records import Spectra
 from exogan_jax.gan.model import Model
 from exogan_jax.physics.observation import Observation
 from exogan_jax.physics.opacity import OpacityTable, load_opacities
@@ -31,6 +33,7 @@ from exogan_jax.retrieval.catalogue import LIKELIHOODS, N_STEPS
 from exogan_jax.retrieval.inpaint import N_STARTS
 from exogan_jax.retrieval.posterior import coverage
 from exogan_jax.retrieval.results import Retrieval, concatenate
+from experiments.training.quality import consistency_ppm, generated, prior_distance
 
 NOISE_FREE = 1e-6  # sigma of a noise-free depth: the generator's own error is what counts
 TEST_SEED = 20181806  # no training configuration uses it
@@ -135,6 +138,19 @@ def evaluate(
     return concatenate(parts), min(seconds) / chunk
 
 
+def report_generator(model: Model, opacities: OpacityTable, console: Console) -> None:
+    """What the generator makes of 10,000 uniform latents."""
+    _, spectra = generated(model, jax.random.key(TEST_SEED), 10_000)
+    numbers = prior_distance(np.asarray(spectra.theta))
+    ppm = consistency_ppm(Spectra(*(x[:2000] for x in spectra)), opacities)
+    console.print(
+        f"{model.name}, 10,000 generated arrays: largest Kolmogorov-Smirnov distance of a marginal "
+        f"from the prior {numbers['ks']:.4f}, pairs of parameters covered at least "
+        f"{numbers['pairs_covered']:.0%}; their spectra against the forward model at their own "
+        f"parameters: median {np.median(ppm):.1f} ppm, 95 % below {np.quantile(ppm, 0.95):.1f} ppm"
+    )
+
+
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -150,10 +166,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--range", type=float, nargs=2, default=(0.3, 51.0), help="their wavelengths [um]"
     )
+    parser.add_argument("--generator", action="store_true", help="judge generated spectra too")
     args = parser.parse_args(argv)
     console = Console()
     model = load_model(args.model)
     opacities = load_opacities(model_card(args.model)["training"]["opacities"])
+    if args.generator:
+        report_generator(model, opacities, console)
     sets = {}
     if args.n > 0:
         title = f"{args.n} simulated spectra, {args.range[0]:g}-{args.range[1]:g} um"
