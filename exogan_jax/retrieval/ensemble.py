@@ -29,6 +29,16 @@ class EnsembleState(NamedTuple):
     log_density: Float[Array, " walker"]
 
 
+class Draws(NamedTuple):
+    """The random numbers of one step for each half of the walkers, in order (2, walker / 2)."""
+
+    one: Array  # walkers of the other half, about or along which to move
+    other: Array  # others of them
+    uniform: Array
+    kind: Array  # uniform: which move
+    log_uniform: Array  # to accept
+
+
 class EnsembleInfo(NamedTuple):
     """Diagnostics of one step."""
 
@@ -76,50 +86,66 @@ def ensemble(
     def init(position: Array, target: Any) -> EnsembleState:
         return EnsembleState(position, densities(position, target))
 
-    def move(
-        key: Array, moving: EnsembleState, resting: Array, target: Any
-    ) -> tuple[EnsembleState, Array]:
-        n, d = moving.position.shape
+    def draw(key: Array, n: int) -> Draws:
         pair_key, factor_key, kind_key, jump_key, accept_key = jax.random.split(key, 5)
-        one = jax.random.randint(pair_key, (n,), 0, resting.shape[0])
-        other = (one + jax.random.randint(jump_key, (n,), 1, resting.shape[0])) % resting.shape[0]
-        uniform = jax.random.uniform(factor_key, (n,))
-        factor = jnp.square((stretch - 1) * uniform + 1) / stretch
-        stretched = resting[one] + factor[:, None] * (moving.position - resting[one])
+        one = jax.random.randint(pair_key, (2, n), 0, n)
+        return Draws(
+            one=one,
+            other=(one + jax.random.randint(jump_key, (2, n), 1, n)) % n,
+            uniform=jax.random.uniform(factor_key, (2, n)),
+            kind=jax.random.uniform(kind_key, (2, n)),
+            log_uniform=jnp.log(jax.random.uniform(accept_key, (2, n))),
+        )
+
+    def move(
+        draws: Draws, moving: EnsembleState, resting: Array, target: Any
+    ) -> tuple[EnsembleState, Array]:
+        d = moving.position.shape[1]
+        about, beside = resting[draws.one], resting[draws.other]
+        factor = jnp.square((stretch - 1) * draws.uniform + 1) / stretch
+        stretched = about + factor[:, None] * (moving.position - about)
         # A full jump now and then goes from one mode to another.
-        kind = jax.random.uniform(kind_key, (n,))
-        gamma = jnp.where(kind < 0.05, 1.0, 2.38 / (2 * d) ** 0.5 * (0.5 + uniform))
-        evolved = moving.position + gamma[:, None] * (resting[one] - resting[other])
-        evolves = kind < 0.5
+        gamma = jnp.where(draws.kind < 0.05, 1.0, 2.38 / (2 * d) ** 0.5 * (0.5 + draws.uniform))
+        evolved = moving.position + gamma[:, None] * (about - beside)
+        evolves = draws.kind < 0.5
         proposal = jnp.where(evolves[:, None], evolved, stretched)
         log_density = densities(proposal, target)
         volume = jnp.where(evolves, 0.0, (d - 1) * jnp.log(factor))
         log_ratio = volume + log_density - moving.log_density
         # A walker of no density accepts anything better: -inf minus -inf is no number.
-        accept = jnp.log(jax.random.uniform(accept_key, (n,))) < log_ratio
+        accept = draws.log_uniform < log_ratio
         return EnsembleState(
             jnp.where(accept[:, None], proposal, moving.position),
             jnp.where(accept, log_density, moving.log_density),
         ), accept
 
-    def step(key: Array, state: EnsembleState, target: Any) -> tuple[EnsembleState, EnsembleInfo]:
+    def advance(
+        draws: Draws, state: EnsembleState, target: Any
+    ) -> tuple[EnsembleState, EnsembleInfo]:
         half = state.position.shape[0] // 2
         first, second = (
             EnsembleState(*(x[part] for x in state)) for part in (slice(half), slice(half, None))
         )
-        first_key, second_key = jax.random.split(key)
-        first, one = move(first_key, first, second.position, target)
-        second, two = move(second_key, second, first.position, target)
+        first_draws, second_draws = (Draws(*(x[i] for x in draws)) for i in range(2))
+        first, one = move(first_draws, first, second.position, target)
+        second, two = move(second_draws, second, first.position, target)
         state = EnsembleState(*(jnp.concatenate(x) for x in zip(first, second, strict=True)))
         return state, EnsembleInfo(jnp.concatenate([one, two]).mean())
+
+    def step(key: Array, state: EnsembleState, target: Any) -> tuple[EnsembleState, EnsembleInfo]:
+        return advance(draw(key, state.position.shape[0] // 2), state, target)
 
     def many(
         key: Array, state: EnsembleState, target: Any, n: int
     ) -> tuple[EnsembleState, EnsembleInfo]:
-        def one(state: EnsembleState, key: Array) -> tuple[EnsembleState, EnsembleInfo]:
-            return step(key, state, target)
+        # All numbers at once: drawn one step at a time, on a CPU, they cost more than the moves.
+        half = state.position.shape[0] // 2
+        all_draws = jax.vmap(lambda key: draw(key, half))(jax.random.split(key, n))
 
-        state, info = jax.lax.scan(one, state, jax.random.split(key, n))
+        def one(state: EnsembleState, draws: Draws) -> tuple[EnsembleState, EnsembleInfo]:
+            return advance(draws, state, target)
+
+        state, info = jax.lax.scan(one, state, all_draws)
         return state, EnsembleInfo(info.acceptance.mean())
 
     def run(key: Array, position: Array, target: Any) -> tuple[EnsembleState, EnsembleInfo]:
