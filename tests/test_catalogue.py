@@ -9,10 +9,19 @@ from exogan_jax.api import retrieve
 from exogan_jax.gan.model import GeneratorError, Model
 from exogan_jax.gan.nets import networks
 from exogan_jax.physics.observation import Observation
+from exogan_jax.retrieval import catalogue
 from exogan_jax.retrieval.results import concatenate
 
 pytestmark = pytest.mark.optax
 OPTIONS = {"n_starts": 4, "n_steps": 5}
+N = 50  # points of the longest spectrum: one program for all tests with as many spectra
+
+
+@pytest.fixture(autouse=True)
+def short_chains(monkeypatch):
+    """The bookkeeping does not need converged samples."""
+    monkeypatch.setattr(catalogue, "N_BURN", 60)
+    monkeypatch.setattr(catalogue, "KEEP_EVERY", 20)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +47,7 @@ def observation(n: int, seed: int = 0) -> Observation:
 
 
 def test_shapes_and_meaning_of_the_result(model):
-    result = retrieve([observation(20), observation(50, 1), observation(9, 2)], model, **OPTIONS)
+    result = retrieve([observation(20), observation(N, 1), observation(9, 2)], model, **OPTIONS)
     assert len(result) == 3 and result.names == ("0", "1", "2")
     assert result.samples.shape == (3, 512, 7) and result.depth.shape == (3, 512, 515)
     assert result.aspa.shape == (3, 33, 33)
@@ -48,7 +57,7 @@ def test_shapes_and_meaning_of_the_result(model):
 
 
 def test_result_depends_on_neither_chunks_nor_neighbours(model):
-    observations = [observation(20), observation(50, 1), observation(9, 2)]
+    observations = [observation(20), observation(N, 1), observation(9, 2)]
     names = ["a", "b", "c"]
     saved = []
     whole = retrieve(observations, model, names=names, chunk=3, **OPTIONS)
@@ -67,7 +76,7 @@ def test_result_depends_on_neither_chunks_nor_neighbours(model):
 
 
 def test_seed_changes_the_starts_and_repeats(model):
-    one, same, other = (retrieve(observation(20), model, seed=s, **OPTIONS) for s in (1, 1, 2))
+    one, same, other = (retrieve(observation(N), model, seed=s, **OPTIONS) for s in (1, 1, 2))
     np.testing.assert_array_equal(one.samples, same.samples)
     assert np.any(one.samples != other.samples)
 
@@ -75,7 +84,7 @@ def test_seed_changes_the_starts_and_repeats(model):
 def test_progress_counts_observations(model):
     seen = []
     retrieve(
-        [observation(5, s) for s in range(3)],
+        [observation(N, s) for s in range(3)],
         model,
         chunk=2,
         progress=lambda done, total: seen.append((done, total)),
@@ -93,7 +102,7 @@ def test_paper_likelihood_weighs_starts_by_the_pixel_loss(model):
 
 
 def test_summary_has_units_of_the_papers_jupiter(model):
-    summary = retrieve(observation(20), model, names=["HD 1 b"], **OPTIONS).summary()
+    summary = retrieve(observation(N), model, names=["HD 1 b"], **OPTIONS).summary()
     assert summary["name"][0] == "HD 1 b"
     radius = summary["planet_radius_q50"][0]
     np.testing.assert_allclose(radius.to_value("m"), radius.value * 6.9911e7)
