@@ -38,6 +38,12 @@ def simulated(data_dir, **options):
     return Builder(config=simulated_config(N, block_size=BLOCK), data_dir=data_dir, **options)
 
 
+def command(data_dir):
+    """The same by the command, in a process of its own."""
+    module = [sys.executable, "-m", "data_prep.build", "build", "simulated"]
+    return [*module, "--n", str(N), "--block", str(BLOCK), "--data-dir", str(data_dir)]
+
+
 def digest(folder):
     """The bytes of all files, by name."""
     return {
@@ -150,17 +156,7 @@ class TestTheSameBytes:
         assert digest(builder.data_dir) == digest(built.data_dir)
 
     def test_in_two_processes_at_once_by_the_command(self, built, tmp_path):
-        command = [
-            sys.executable,
-            "-m",
-            "data_prep.build",
-            "build",
-            "simulated",
-            "--data-dir",
-            tmp_path,
-        ]
-        command += ["--n", str(N), "--block", str(BLOCK)]
-        parts = [subprocess.Popen([*command, "--part", f"{i}/2"]) for i in range(2)]
+        parts = [subprocess.Popen([*command(tmp_path), "--part", f"{i}/2"]) for i in range(2)]
         assert [part.wait(timeout=300) for part in parts] == [0, 0]
         made = []
         builder = simulated(tmp_path, on_block=lambda block, total: made.append(block))
@@ -169,18 +165,9 @@ class TestTheSameBytes:
         assert digest(builder.data_dir) == digest(built.data_dir)
 
     def test_resumed_after_a_kill(self, built, tmp_path):
-        command = [
-            sys.executable,
-            "-m",
-            "data_prep.build",
-            "build",
-            "simulated",
-            "--data-dir",
-            tmp_path,
-        ]
-        command += ["--n", str(N), "--block", str(BLOCK)]
         stage = simulated(tmp_path).stage
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen(command(tmp_path), **quiet)
         try:
             until = time.monotonic() + 300
             while not done_block(stage, 0):
