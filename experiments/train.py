@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +146,7 @@ def train(config: ConfigDict, out: Path) -> Path | None:
             state, step = restore(manager, last, compiled, state, batches), last
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with (
-            RunLog(out, step) as log,
+            RunLog(out, step) if first_process else nullcontext() as log,
             Progress(*columns, TimeRemainingColumn(), disable=not first_process) as bar,
         ):
             task = bar.add_task("training", total=n, completed=step)
@@ -165,7 +165,7 @@ def train(config: ConfigDict, out: Path) -> Path | None:
                     save(manager, step, compiled, state, batches, numbers)
                 seconds, began = time.perf_counter() - began, time.perf_counter()
                 rate = {"spectra_per_second": k * config.batch_size / seconds}
-                if first_process:
+                if log:
                     log.write(step, {name: float(x) for name, x in info._asdict().items()} | rate)
                 description = f"training, {rate['spectra_per_second']:.0f} spectra/s"
                 bar.update(task, completed=step, description=description)
@@ -191,13 +191,13 @@ def evaluate(
     data: Data,
     key: jax.Array,
     step: int,
-    log: RunLog,
+    log: RunLog | None,
 ) -> dict[str, float]:
     """Judges the generator on held-out spectra, in the first process; all get the numbers."""
     one = compiled.to_one(state)
     chosen = np.zeros(())
     numbers: dict[str, float] = {}
-    if jax.process_index() == 0:
+    if log:
         table = load_opacities(config.opacities)
         numbers, arrays = quality(
             unmeasured(config, one, whitenings),
