@@ -74,6 +74,7 @@ def plot_corner(
     samples: Float[np.ndarray, "n 7"],
     weights: Float[np.ndarray, " n"],
     truth: Float[np.ndarray, "7"] | None = None,
+    n_effective: float | None = None,
 ) -> Figure:
     """Corner plot of the weighted samples; contours hold 39 and 86 %, dot areas are weights.
 
@@ -83,13 +84,16 @@ def plot_corner(
       samples: (n, 7) in the units of `grid.PARAMETERS`.
       weights: (n,).
       truth: (7,), NaN where unknown.
+      n_effective: independent samples that they are worth; None takes it from the weights, which do
+        not tell how far a chain's samples depend on each other.
     """
     import corner  # slow to import, and needed here only
 
     samples = np.asarray(samples, np.float64)
     weights = np.asarray(weights, np.float64) / np.sum(weights)
     true = _truth_or_nan(truth)
-    effective = float(effective_sample_size(weights))
+    spread = float(effective_sample_size(weights))  # how many dots share the weight
+    effective = spread if n_effective is None else n_effective
     spans = [_span(samples[:, i], weights, true[i], i) for i in range(grid.N_PARAMETERS)]
     copies = -(-grid.N_PARAMETERS // len(samples))  # corner wants as many samples as parameters
     with matplotlib.rc_context(STYLE):
@@ -114,7 +118,9 @@ def plot_corner(
             fig=figure,
         )
         figure.subplots_adjust(0.08, 0.08, 0.985, 0.97, wspace=0.07, hspace=0.07)
-        size, alpha = (30 * weights / weights.max(), 0.4) if effective < _MANY else (0.5, 0.15)
+        # A few dots by their weight; a hundred and more each the smaller.
+        size = np.minimum(30, 1500 / spread) * weights / weights.max()
+        alpha = 0.4 if spread < _MANY else 0.15
         for i in range(grid.N_PARAMETERS):
             _draw_marginal(axes[i, i], samples[:, i], weights, true[i])
             axes[i, i].xaxis.set_major_locator(_inner_ticks(spans[i]))

@@ -203,7 +203,7 @@ def save_figures(
     figures = {
         "aspa": plot_aspa(*aspa_panels(observation, completed, truth), completed),
         "spectrum": plot_spectrum(observation, retrieval.depth[0], weights),
-        "corner": plot_corner(samples, weights, truth),
+        "corner": plot_corner(samples, weights, truth, float(retrieval.effective_sample_size[0])),
         "histograms": plot_histograms(samples, weights, truth),
     }
     for name, figure in figures.items():
