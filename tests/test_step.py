@@ -53,6 +53,20 @@ def test_step_changes_both_networks_and_repeats(pair):
     assert 0.5 < float(info.discriminator_loss) < 5
 
 
+def test_bfloat16_computes_and_float32_keeps():
+    steps = {}
+    for dtype in ("float32", "bfloat16"):
+        training = gan(networks("compact", width=16, depth=1, dtype=dtype))
+        state = training.init(jax.random.key(0))
+        steps[dtype] = jax.jit(training.step)(jax.random.key(1), state, batch())
+    state, info = steps["bfloat16"]
+    assert {x.dtype for x in jax.tree.leaves((state.generator, state.discriminator))} == {
+        jnp.dtype("float32")
+    }
+    for found, exact in zip(info, steps["float32"][1], strict=True):
+        np.testing.assert_allclose(found, exact, atol=0.03)
+
+
 def test_papers_order_is_one_discriminator_step_then_two_of_the_generator():
     nets = networks("compact", width=8, depth=1)
     training = gan(nets)
