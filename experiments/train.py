@@ -150,10 +150,15 @@ def train(config: ConfigDict, out: Path) -> Path | None:
             Progress(*columns, TimeRemainingColumn(), disable=not first_process) as bar,
         ):
             task = bar.add_task("training", total=n, completed=step)
-            began = time.perf_counter()
             while step < n:
+                began = time.perf_counter()
                 state, info = compiled.run(train_key, state, *map(compiled.place, next(batches)))
                 step += k
+                losses = {name: float(x) for name, x in info._asdict().items()}  # waits for it
+                rate = k * config.batch_size / (time.perf_counter() - began)
+                if log:
+                    log.write(step, losses | {"spectra_per_second": rate})
+                bar.update(task, completed=step, description=f"training, {rate:.0f} spectra/s")
                 evaluated = step % config.evaluate_every == 0 or step == n
                 stop = parallel.any_process(told_to_stop.is_set())
                 numbers: dict[str, float] = {}
@@ -163,12 +168,6 @@ def train(config: ConfigDict, out: Path) -> Path | None:
                     )
                 if evaluated or stop or step % config.checkpoint_every == 0:
                     save(manager, step, compiled, state, batches, numbers)
-                seconds, began = time.perf_counter() - began, time.perf_counter()
-                rate = {"spectra_per_second": k * config.batch_size / seconds}
-                if log:
-                    log.write(step, {name: float(x) for name, x in info._asdict().items()} | rate)
-                description = f"training, {rate['spectra_per_second']:.0f} spectra/s"
-                bar.update(task, completed=step, description=description)
                 if stop and step < n:
                     manager.wait_until_finished()
                     raise Stopped(f"stopped at step {step} of {n}")
