@@ -39,7 +39,7 @@ def test_one_compiled_step_with_donated_state():
 
 
 def test_step_changes_both_networks_and_repeats(pair):
-    training = gan(pair)
+    training = gan(pair, generator_steps=1)  # the DCGAN takes long to compile
     step = jax.jit(training.step)
     state = training.init(jax.random.key(0))
     one, info = step(jax.random.key(1), state, batch())
@@ -56,7 +56,8 @@ def test_step_changes_both_networks_and_repeats(pair):
 def test_bfloat16_computes_and_float32_keeps():
     steps = {}
     for dtype in ("float32", "bfloat16"):
-        training = gan(networks("compact", width=16, depth=1, dtype=dtype))
+        nets = networks("compact", width=16, depth=1, dtype=dtype)
+        training = gan(nets, generator_steps=1)
         state = training.init(jax.random.key(0))
         steps[dtype] = jax.jit(training.step)(jax.random.key(1), state, batch())
     state, info = steps["bfloat16"]
