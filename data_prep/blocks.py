@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import uuid
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from data_prep.pkgz import ChunkError
 from data_prep.plans import Plan
-from exogan_jax.files.records import RECORD_BYTES, Spectra, pack
+from exogan_jax.files.atomic import replacing
+from exogan_jax.files.records import Spectra, pack
 from exogan_jax.physics.split import SPLITS, split_rows
 
 #: As TFDS writes them, and as random access needs them.
@@ -44,18 +44,16 @@ def block_file(stage: Path, block: int, split: str) -> Path:
 def _write(path: Path, spectra: Spectra) -> None:
     from array_record.python.array_record_module import ArrayRecordWriter
 
-    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
-    writer = ArrayRecordWriter(str(part), _WRITER_OPTIONS)
-    for record in pack(spectra):
-        writer.write(record)
-    writer.close()
-    os.replace(part, path)
+    with replacing(path) as temporary:
+        writer = ArrayRecordWriter(str(temporary), _WRITER_OPTIONS)
+        for record in pack(spectra):
+            writer.write(record)
+        writer.close()
 
 
 def _write_json(path: Path, contents: dict[str, Any]) -> None:
-    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
-    part.write_text(json.dumps(contents, indent=1, sort_keys=True))
-    os.replace(part, path)
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(contents, indent=1, sort_keys=True))
 
 
 def done_block(stage: Path, block: int) -> Block | None:
@@ -128,8 +126,8 @@ def open_stage(stage: Path, plan: Plan) -> None:
         _write_json(path, wanted)
 
 
-def link_block(stage: Path, block: int, split: str, target: Path) -> int:
-    """Puts a block's file where the dataset wants it; returns the bytes of its records.
+def link_block(stage: Path, block: int, split: str, target: Path) -> None:
+    """Puts a block's file where the dataset wants it.
 
     The file in the stage stays, so that nothing is lost if the build is killed in between.
     """
@@ -138,6 +136,3 @@ def link_block(stage: Path, block: int, split: str, target: Path) -> int:
         os.link(source, target)
     except OSError:  # another file system, or one without links
         shutil.copyfile(source, target)
-    done = done_block(stage, block)
-    assert done is not None
-    return done.lengths[split] * RECORD_BYTES

@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exogan_jax.cli import whole_number
+
 if TYPE_CHECKING:
     from data_prep.blocks import Block
     from data_prep.exogan_spectra import Builder
@@ -28,31 +30,27 @@ def _part(text: str) -> tuple[int, int]:
     return int(index), int(count)
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="exogan data", description="Datasets for training.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="build")
+    count = whole_number(1, 1_000_000_000)
     build = commands.add_parser(
         "build", help="make the TFDS dataset exogan_spectra", description=str(__doc__)
     )
     build.formatter_class = argparse.RawDescriptionHelpFormatter
     build.add_argument("config", choices=("simulated", "osf"), help="where spectra come from")
     build.add_argument("--data-dir", type=Path, required=True, help="TFDS's folder of datasets")
-    build.add_argument("--n", type=_positive, help="simulated: spectra (default 1000000)")
-    build.add_argument("--seed", type=int, default=0, help="simulated: of the parameters")
+    build.add_argument("--n", type=count, help="simulated: spectra (default 1000000)")
+    seed = whole_number(0, 2**32 - 1)
+    build.add_argument("--seed", type=seed, default=0, help="simulated: of the parameters")
     build.add_argument("--opacities", help='simulated: "physical", or a table\'s file')
-    build.add_argument("--block", type=_positive, help="simulated: spectra a shard (default 10000)")
+    build.add_argument("--block", type=count, help="simulated: spectra a shard (default 10000)")
     build.add_argument("--chunks", type=Path, help="osf: folder of the chunck_*.pkgz files")
     build.add_argument(
         "--skip-bad", action="store_true", help="osf: leave out chunks that cannot be read"
     )
     build.add_argument(
-        "--processes", type=_positive, default=1, help="osf: chunks read side by side (default 1)"
+        "--processes", type=count, default=1, help="osf: chunks read side by side (default 1)"
     )
     build.add_argument(
         "--part", type=_part, metavar="K/N", help="make only this part of the blocks"
@@ -144,8 +142,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("osf needs --chunks FOLDER, simulated has none")
     if args.config == "osf" and (args.n or args.seed or args.opacities or args.block):
         parser.error("--n, --seed, --opacities and --block are for simulated")
-    if not 0 <= args.seed < 2**32:
-        parser.error(f"--seed {args.seed}: not from 0 to 2**32 - 1")
     try:
         from data_prep.pkgz import ChunkError
         from data_prep.plans import find_chunks

@@ -34,7 +34,7 @@ def _say(kind: str, message: object) -> None:
     print(f"exogan: {kind}: {line}", file=sys.stderr, flush=True)
 
 
-def _whole_number(low: int, high: int) -> Callable[[str], int]:
+def whole_number(low: int, high: int) -> Callable[[str], int]:
     """Parser of a whole number in [low, high]."""
 
     def parse(text: str) -> int:
@@ -60,13 +60,13 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Writes DIR/summary.ecsv, and posterior.nc and figures in DIR/<spectrum>/. "
         "A spectrum already done in DIR with the same input and options is not done again.",
     )
-    count = _whole_number(1, 1_000_000)
+    count = whole_number(1, 1_000_000)
     sub.add_argument("files", nargs="*", metavar="FILE", help="a spectrum")
     sub.add_argument("--example", action="store_true", help="retrieve the bundled example spectrum")
     sub.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder of the results")
     sub.add_argument(
         "--seed",
-        type=_whole_number(0, 2**32 - 1),
+        type=whole_number(0, 2**32 - 1),
         default=0,
         help="of the random numbers (default 0)",
     )

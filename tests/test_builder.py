@@ -144,6 +144,7 @@ class TestWhatIsInIt:
     def test_nothing_is_left_behind(self, built):
         assert not built.stage.exists()
         assert not list(Path(built.data_dir).glob("*.part"))
+        assert not list(Path(built.data_dir).glob(".*"))
 
 
 class TestTheSameBytes:

@@ -28,7 +28,7 @@ import tensorflow_datasets as tfds
 from data_prep.blocks import Block, link_block, make_block, open_stage
 from data_prep.plans import Plan, PublishedPlan, SimulatedPlan, find_chunks
 from exogan_jax import __version__
-from exogan_jax.files.records import FEATURES
+from exogan_jax.files.records import FEATURES, RECORD_BYTES
 from exogan_jax.physics.split import SPLITS
 
 _LICENSES = {
@@ -179,16 +179,15 @@ class Builder(tfds.core.ShardBasedBuilder):
             filled = [block for block in blocks if block.lengths[split]]
             if not filled:
                 raise ValueError(f"no spectra fall into {split}: the dataset is too small")
-            n_bytes = 0
             for i, block in enumerate(filled):
                 path = Path(template.sharded_filepath(shard_index=i, num_shards=len(filled)))
-                n_bytes += link_block(self.stage, block.number, split, path)
+                link_block(self.stage, block.number, split, path)
             lengths = [block.lengths[split] for block in filled]
             infos.append(
                 tfds.core.SplitInfo(
                     name=split,
                     shard_lengths=lengths,
-                    num_bytes=n_bytes,
+                    num_bytes=sum(lengths) * RECORD_BYTES,
                     filename_template=template,
                 )
             )

@@ -4,7 +4,6 @@ dataset on disk (its folder), or the simulator itself, anew for every batch (`da
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from ml_collections import ConfigDict
 from rich.progress import track
 
 from exogan_jax import grid
+from exogan_jax.files.atomic import replacing
 from exogan_jax.files.dataset import (
     ArraySource,
     Part,
@@ -56,9 +56,8 @@ def kept_in(path: Path, key: jax.Array, n: int, table: OpacityTable) -> Spectra:
             if file["theta"].shape[0] == n:
                 return Spectra(file["depth"], file["theta"])
     spectra = simulate_blocks(key, n, table)
-    temporary = path.with_name(f"partial-{os.getpid()}.npz")
-    np.savez(temporary, depth=spectra.depth, theta=spectra.theta)
-    os.replace(temporary, path)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, depth=spectra.depth, theta=spectra.theta)
     return spectra
 
 
