@@ -19,8 +19,9 @@ def retrieve(
     names: Sequence[str] | None = None,
     seed: int = 0,
     n_starts: int = N_STARTS,
-    n_steps: int = catalogue.N_STEPS,
+    n_steps: int | None = None,
     likelihood: str = "gaussian",
+    encoder: bool = True,
     chunk: int = 8,
     progress: Callable[[int, int], None] | None = None,
     on_result: Callable[[Retrieval], None] | None = None,
@@ -30,7 +31,7 @@ def retrieve(
     Args:
       observations: an `Observation` or a sequence of them, of any lengths and wavelengths.
       model: from `load_model`; None for the default pretrained one.
-      names, seed, n_starts, n_steps, likelihood, chunk, progress, on_result: see
+      names, seed, n_starts, n_steps, likelihood, encoder, chunk, progress, on_result: see
         `retrieval.catalogue.retrieve`.
 
     Returns:
@@ -48,6 +49,7 @@ def retrieve(
         n_starts=n_starts,
         n_steps=n_steps,
         likelihood=likelihood,
+        encoder=encoder,
         chunk=chunk,
         progress=progress,
         on_result=on_result,

@@ -81,6 +81,11 @@ def _parser() -> argparse.ArgumentParser:
         default="gaussian",
         help="compare depths with their errors, or pixels as the paper does (default gaussian)",
     )
+    sub.add_argument(
+        "--no-encoder",
+        action="store_true",
+        help="start anywhere, as the paper does, instead of where the model's encoder says",
+    )
     sub.add_argument("--no-plots", action="store_true", help="write no figures")
     sub.add_argument("--overwrite", action="store_true", help="do everything again")
     commands.add_parser("models", help="list the models that ship with the package")
@@ -172,6 +177,7 @@ def _compute(jobs: Sequence[Job], model: Any, done: dict[str, Retrieval]) -> Non
             n_starts=int(settings["n_starts"]),
             n_steps=int(settings["n_steps"]),
             likelihood=str(settings["likelihood"]),
+            encoder=settings["starts"] == "encoder",
             progress=lambda count, total: bar.update(task, completed=count, total=total),
             on_result=keep,
         )
@@ -207,9 +213,11 @@ def _retrieve(args: argparse.Namespace) -> int:
     from exogan_jax.files import rundir
     from exogan_jax.files.report import print_report
     from exogan_jax.files.results import write_summary
+    from exogan_jax.retrieval.catalogue import default_steps
     from exogan_jax.retrieval.results import concatenate
 
     model = _load_model(args.model)
+    encoder = model.encoder is not None and not args.no_encoder
     jobs, unusable = rundir.plan(
         spectra,
         names,
@@ -217,8 +225,9 @@ def _retrieve(args: argparse.Namespace) -> int:
         model=args.model,
         seed=args.seed,
         n_starts=args.starts,
-        n_steps=args.steps,
+        n_steps=args.steps or default_steps(encoder),
         likelihood=args.likelihood,
+        encoder=encoder,
     )
     for line in unusable:
         _say("error", line)

@@ -18,7 +18,7 @@ import numpy as np
 
 from exogan_jax import aspa, grid
 from exogan_jax.gan.nets import networks
-from exogan_jax.retrieval.inpaint import PixelTarget, inpainter
+from exogan_jax.retrieval.inpaint import PixelTarget, box, inpainter
 
 
 def operations(network: str, n: int) -> float:
@@ -69,12 +69,12 @@ def main(argv: list[str] | None = None) -> None:
     paint = inpainter(
         lambda z: nets.generator.apply(g, z[None])[0],
         lambda x: nets.discriminator.apply(d, x[None])[0],
-        latent_dim=nets.latent_dim,
+        coordinates=box(nets.latent_dim),
     )
     depth = jnp.linspace(0.01, 0.012, grid.N_WAVELENGTH)
     theta = jnp.asarray((grid.LOWER + grid.UPPER) / 2, jnp.float32)
     target = PixelTarget(aspa.encode(depth, theta), aspa.mask("parameters"))
-    states = jax.vmap(paint.init)(jax.random.split(jax.random.key(2), n))
+    states = jax.vmap(paint.init, (0, None))(jax.random.split(jax.random.key(2), n), target)
     step = jax.jit(jax.vmap(paint.step, (0, None)))
 
     # A product of k x k matrices with as many operations.

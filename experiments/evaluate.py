@@ -29,7 +29,7 @@ from exogan_jax.gan.model import Model
 from exogan_jax.physics.observation import Observation
 from exogan_jax.physics.opacity import OpacityTable, load_opacities
 from exogan_jax.physics.prior import sample_prior, simulate
-from exogan_jax.retrieval.catalogue import LIKELIHOODS, N_STEPS
+from exogan_jax.retrieval.catalogue import LIKELIHOODS
 from exogan_jax.retrieval.inpaint import N_STARTS
 from exogan_jax.retrieval.posterior import coverage
 from exogan_jax.retrieval.results import Retrieval, concatenate
@@ -158,7 +158,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--n", type=int, default=500, help="simulated spectra")
     parser.add_argument("--published", type=Path, help="archive of published spectra")
     parser.add_argument("--starts", type=int, default=N_STARTS)
-    parser.add_argument("--steps", type=int, default=N_STEPS)
+    parser.add_argument("--steps", type=int, help="default: that of a retrieval")
+    parser.add_argument("--no-encoder", action="store_true", help="start anywhere")
     parser.add_argument("--likelihood", choices=LIKELIHOODS, default="gaussian")
     parser.add_argument("--chunk", type=int, default=4)
     parser.add_argument("--seed", type=int, default=TEST_SEED, help="of the simulated spectra")
@@ -188,6 +189,7 @@ def main(argv: list[str] | None = None) -> None:
             n_starts=args.starts,
             n_steps=args.steps,
             likelihood=args.likelihood,
+            encoder=not args.no_encoder,
         )
         report(f"{model.name}: {title}", result, theta, detectable(theta, opacities), console)
         console.print(f"{seconds:.2f} s per spectrum after compilation")

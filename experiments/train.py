@@ -14,12 +14,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -41,28 +38,12 @@ from exogan_jax.physics.opacity import load_opacities
 from experiments.training.build import Whitenings, as_model, build, measure_whitenings
 from experiments.training.configure import load_config
 from experiments.training.data import Data, open_data
-from experiments.training.log import RunLog
+from experiments.training.log import RunLog, cost
 from experiments.training.quality import measure_error, quality
+from experiments.training.stop import STOPPED, Stopped, termination
 
-#: Exit status after SIGTERM: that of a process which the signal ended.
-STOPPED = 128 + signal.SIGTERM
 #: The evaluation that chooses the best checkpoint.
 CHOSEN_BY = "parameter_error"
-
-
-class Stopped(Exception):
-    """SIGTERM came; a checkpoint was written."""
-
-
-@contextmanager
-def termination() -> Iterator[threading.Event]:
-    """An event that SIGTERM sets."""
-    came = threading.Event()
-    old = signal.signal(signal.SIGTERM, lambda *_: came.set())
-    try:
-        yield came
-    finally:
-        signal.signal(signal.SIGTERM, old)
 
 
 def checkpoints(out: Path) -> ocp.CheckpointManager:
@@ -92,17 +73,21 @@ def unmeasured(config: ConfigDict, state: GANState, whitenings: Whitenings | Non
 
 
 def finish(
-    config: ConfigDict, out: Path, model: Model, key: jax.Array, data: Data, step: int
+    config: ConfigDict,
+    out: Path,
+    model: Model,
+    key: jax.Array,
+    data: Data,
+    step: int,
+    numbers: dict[str, float],
 ) -> Path:
-    """Measures the error, writes the weights with their card."""
+    """Measures the error, writes the weights with their card: `numbers` are their evaluation."""
     error = measure_error(model, key, data.held_out, anchored=config.anchor_weight > 0)
-    numbers, _ = quality(
-        model, key, data.first, data.held_out, load_opacities(config.opacities), config.n_evaluated
-    )
     card = {
         "data": data.about,
         "steps": step,
         "training": config.to_dict(),
+        "cost": cost(out, config.steps_per_call * config.batch_size),
         "quality": {name: float(f"{x:.4g}") for name, x in numbers.items()},
         "generator_error": {
             "pixel, median, with correlation": round(float(np.median(error.pixel)), 4),
@@ -176,10 +161,11 @@ def train(config: ConfigDict, out: Path) -> Path | None:
         chosen = manager.latest_step() if best is None else best
         assert chosen is not None
         state = restore(manager, chosen, compiled, state, batches)
+        numbers = manager.metrics(chosen) or {}
     if not first_process:
         return None
     model = unmeasured(config, compiled.to_one(state), whitenings)
-    return finish(config, out, model, test_key, data, chosen)
+    return finish(config, out, model, test_key, data, chosen, numbers)
 
 
 def evaluate(
@@ -228,7 +214,7 @@ def save(
         args=ocp.args.Composite(
             state=ocp.args.StandardSave(kept), data=grain.checkpoint.CheckpointSave(batches)
         ),
-        metrics={CHOSEN_BY: numbers[CHOSEN_BY]} if numbers else None,
+        metrics=numbers or None,
     )
 
 

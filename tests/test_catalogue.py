@@ -1,15 +1,21 @@
 """Retrieval with a tiny untrained model: the bookkeeping, not the astronomy."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from exogan_jax import grid
 from exogan_jax.api import retrieve
+from exogan_jax.aspa import decode
+from exogan_jax.gan.encoder import Encoder
 from exogan_jax.gan.model import GeneratorError, Model
 from exogan_jax.gan.nets import networks
 from exogan_jax.physics.observation import Observation
 from exogan_jax.retrieval import catalogue
+from exogan_jax.retrieval.encode import N_FEATURES
 from exogan_jax.retrieval.results import concatenate
 
 pytestmark = pytest.mark.optax
@@ -20,8 +26,8 @@ N = 50  # points of the longest spectrum: one program for all tests with as many
 @pytest.fixture(autouse=True)
 def short_chains(monkeypatch):
     """The bookkeeping does not need converged samples."""
-    monkeypatch.setattr(catalogue, "N_BURN", 60)
-    monkeypatch.setattr(catalogue, "KEEP_EVERY", 20)
+    monkeypatch.setattr(catalogue, "N_BURN", (60, 60))
+    monkeypatch.setattr(catalogue, "KEEP_EVERY", (20, 20))
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +105,26 @@ def test_paper_likelihood_weighs_starts_by_the_pixel_loss(model):
     result = retrieve(wfc3, model, likelihood="paper", **OPTIONS)
     expected = np.exp(-(result.loss - result.loss.min()) / 0.3)
     np.testing.assert_allclose(result.weights, expected / expected.sum(), rtol=1e-3)
+
+
+def test_an_encoder_starts_where_it_says(model):
+    network = Encoder(latent_dim=6, width=8, depth=1)
+    variables = network.init(jax.random.key(2), np.zeros((1, N_FEATURES), np.float32))
+    # One that is sure of z = 0.9, whatever it sees.
+    bias = np.concatenate([np.full(6, norm.ppf(0.95)), np.full(6, 6.0), np.zeros(15)])
+    variables["params"]["last"]["bias"] = bias.astype(np.float32)
+    sure = replace(model, encoder=variables, encoder_options=(("depth", 1), ("width", 8)))
+    wavelength = grid.WAVELENGTH_UM[334:384]
+    wfc3 = Observation(wavelength, np.zeros(50), np.linspace(0.01, 0.011, 50), np.full(50, 1e-5))
+    options = {"likelihood": "paper", "n_starts": 4, "n_steps": 1}
+    there, anywhere, without = (
+        retrieve(wfc3, m, encoder=encoder, **options)
+        for m, encoder in ((sure, True), (sure, False), (model, True))
+    )
+    expected = np.asarray(decode(model.generate(np.full(6, 0.9, np.float32)))[1])
+    spread = np.ptp(anywhere.samples[0], axis=0)
+    assert np.all(np.abs(there.samples[0] - expected) < 0.1 * spread + 2e-3)
+    np.testing.assert_array_equal(anywhere.samples, without.samples)
 
 
 def test_summary_has_units_of_the_papers_jupiter(model):

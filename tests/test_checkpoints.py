@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,8 +7,10 @@ import pytest
 
 from exogan_jax import load_model
 from exogan_jax.files.checkpoints import model_card, model_names, save_model
+from exogan_jax.gan.encoder import Encoder
 from exogan_jax.gan.model import GeneratorError, Model
 from exogan_jax.gan.nets import networks
+from exogan_jax.retrieval.encode import N_FEATURES
 
 
 def tiny(network: str, **options) -> Model:
@@ -38,6 +42,24 @@ def test_a_saved_model_comes_back_the_same(tmp_path, network, options):
         np.testing.assert_array_equal(ours, theirs)
     assert model_card(path) == {"data": "none", "metrics": {"loss": 1.5}}
     assert [p.name for p in tmp_path.iterdir()] == ["tiny.safetensors"]
+
+
+def test_an_encoder_is_kept_with_its_model(tmp_path):
+    network = Encoder(5, width=8, depth=1)
+    x = jax.random.normal(jax.random.key(4), (N_FEATURES,))
+    model = dataclasses.replace(
+        tiny("compact", width=8, depth=1, latent_dim=5),
+        encoder=network.init(jax.random.key(5), x[None]),
+        encoder_options=(("depth", 1), ("width", 8)),
+    )
+    save_model(tmp_path / "tiny.safetensors", model, {})
+    back = load_model(tmp_path / "tiny.safetensors")
+    jax.tree.map(np.testing.assert_array_equal, back.propose(x), model.propose(x))
+    assert back.encoder_options == model.encoder_options
+    wrong = dataclasses.replace(model, encoder_options=(("depth", 1), ("width", 9)))
+    save_model(tmp_path / "wrong.safetensors", wrong, {})
+    with pytest.raises(ValueError, match="the encoder's arrays do not fit its options"):
+        load_model(tmp_path / "wrong.safetensors")
 
 
 def test_jit_and_vmap_take_a_model_as_an_argument():

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,9 @@ from exogan_jax.retrieval.results import concatenate
 FIGURES = ["aspa.png", "corner.png", "histograms.png", "spectrum.png"]
 
 
+THE_MODEL = SimpleNamespace(encoder=None)
+
+
 class FakeRetrieve:
     """Stands for `api.retrieve`, in chunks of two; remembers what it was asked."""
 
@@ -29,7 +33,7 @@ class FakeRetrieve:
 
     def __call__(self, observations, model, *, names, progress, on_result, **options):
         self.calls.append((list(names), options))
-        assert model == "the model" and len(observations) == len(names)
+        assert model is THE_MODEL and len(observations) == len(names)
         parts = []
         for start in range(0, len(names), 2):
             if self.fail_after is not None and start >= self.fail_after:
@@ -45,7 +49,7 @@ class FakeRetrieve:
 def fake(monkeypatch):
     fake = FakeRetrieve()
     monkeypatch.setattr(api, "retrieve", fake)
-    monkeypatch.setattr(checkpoints, "load_model", lambda name=None: "the model")
+    monkeypatch.setattr(checkpoints, "load_model", lambda name=None: THE_MODEL)
     return fake
 
 
@@ -77,10 +81,16 @@ def test_one_spectrum_with_all_its_files(tmp_path, capsys, fake, spectra):
     out = tmp_path / "new" / "out"
     options = ["--seed", 3, "--starts", 8, "--steps", 5, "--likelihood", "gaussian"]
     status, text, err = run(capsys, spectra[0], "--out", out, *options)
-    assert status == 0 and errors(err) == []
+    assert status == 0 and errors(err) == [], err
     names, used = fake.calls[0]
     assert names == ["planet_a"]
-    assert used == {"seed": 3, "n_starts": 8, "n_steps": 5, "likelihood": "gaussian"}
+    assert used == {
+        "seed": 3,
+        "n_starts": 8,
+        "n_steps": 5,
+        "likelihood": "gaussian",
+        "encoder": False,
+    }
     folder = out / "planet_a"
     assert sorted(p.name for p in folder.iterdir()) == sorted([*FIGURES, "posterior.nc"])
     attrs = results.read_attrs(folder / "posterior.nc")

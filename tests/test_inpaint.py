@@ -7,7 +7,9 @@ import optax
 import pytest
 
 from exogan_jax.gan import losses
-from exogan_jax.retrieval.inpaint import PixelTarget, inpainter, pixel_loss
+from exogan_jax.gan.encoder import Proposal, to_normal
+from exogan_jax.retrieval.encode import proposal_coordinates
+from exogan_jax.retrieval.inpaint import PixelTarget, box, inpainter, pixel_loss
 
 pytestmark = pytest.mark.optax
 LATENT = 5
@@ -36,7 +38,7 @@ def make(linear, **options):
         "optimizer": optax.adam(optax.cosine_decay_schedule(0.1, 400)),
         "n_steps": 400,
     } | options
-    return inpainter(linear, flat_score, latent_dim=LATENT, **options)
+    return inpainter(linear, flat_score, coordinates=box(LATENT), **options)
 
 
 def test_finds_the_known_optimum_of_both_losses(linear):
@@ -56,6 +58,28 @@ def test_latent_stays_in_its_box_when_the_optimum_is_outside(linear):
     assert float(state.latent.max()) == 1.0
 
 
+def test_coordinates_of_a_proposal_start_and_step_in_its_units(linear):
+    truth = jnp.array([0.3, -0.8, 0.1, 0.9, -0.2])
+    mean = to_normal(truth) + 0.05
+    proposal = Proposal(mean, 20 * jnp.eye(LATENT))
+    target = PixelTarget(linear(truth), jnp.ones((33, 33)))
+    paint = inpainter(
+        linear,
+        flat_score,
+        coordinates=proposal_coordinates(LATENT),
+        contextual_fn=lambda aspa, target: squared(aspa, target[0]),
+        optimizer=optax.adam(optax.cosine_decay_schedule(0.3, 60)),
+        n_steps=60,
+    )
+    states = jax.vmap(paint.init, (0, None))(
+        jax.random.split(jax.random.key(7), 500), (target, proposal)
+    )
+    np.testing.assert_allclose(to_normal(states.latent).mean(axis=0), mean, atol=0.01)
+    np.testing.assert_allclose(to_normal(states.latent).std(axis=0), 0.05, rtol=0.1)
+    state, _ = paint.run(jax.random.key(8), (target, proposal))
+    np.testing.assert_allclose(state.latent, truth, atol=0.01)
+
+
 def test_hidden_pixels_do_not_matter(linear):
     mask = jnp.ones((33, 33)).at[20:].set(0.0)
     seen = linear(jnp.full(LATENT, 0.5))
@@ -71,8 +95,8 @@ def test_loss_is_the_papers(linear):
     def score(aspa):
         return aspa.mean()
 
-    paint = inpainter(linear, score, latent_dim=LATENT)
-    state = paint.init(jax.random.key(4))
+    paint = inpainter(linear, score, coordinates=box(LATENT))
+    state = paint.init(jax.random.key(4), target)
     _, info = paint.step(state, target)
     aspa = linear(state.latent)
     contextual = np.abs(np.asarray(aspa) - np.asarray(target.aspa)).sum()
@@ -101,7 +125,7 @@ def test_vmap_over_starts_and_targets_agrees_with_single_runs(linear):
 def test_run_is_a_scan_over_step(linear):
     target = PixelTarget(linear(jnp.zeros(LATENT)), jnp.ones((33, 33)))
     paint = make(linear, n_steps=3)
-    state = paint.init(jax.random.key(6))
+    state = paint.init(jax.random.key(6), target)
     for _ in range(3):
         state, info = paint.step(state, target)
     final, trace = paint.run(jax.random.key(6), target)

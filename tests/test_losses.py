@@ -55,3 +55,25 @@ def test_anchor_loss_by_hand():
     np.testing.assert_allclose(losses.anchor_loss(fake, real), 0.0625, rtol=1e-6)
     doubled = losses.anchor_loss(fake, real, lambda difference: 2 * difference)
     np.testing.assert_allclose(doubled, 0.25, rtol=1e-6)
+
+
+def test_every_objective_at_chance_and_its_sign():
+    zero = jnp.zeros(4)
+    chance = {"paper": (1.3863, 0.6931), "hinge": (2.0, 0.0), "relativistic": (0.6931, 0.6931)}
+    for name, objective in losses.OBJECTIVES.items():
+        at_chance = objective.discriminator(zero, zero), objective.generator(zero, zero)
+        np.testing.assert_allclose(at_chance, chance[name], atol=1e-4)
+        # The discriminator wants real logits up, generated ones down; the generator wants these up.
+        real, fake = jax.grad(lambda r, f, o=objective: o.discriminator(r, f), (0, 1))(zero, zero)
+        assert bool((real < 0).all()) and bool((fake > 0).all())
+        real, fake = jax.grad(lambda r, f, o=objective: o.generator(r, f), (0, 1))(zero, zero)
+        assert bool((fake < 0).all())
+        assert bool((real != 0).any()) == objective.generator_sees_real
+
+
+def test_hinge_and_relativistic_by_hand():
+    real, fake = jnp.array([2.0, 0.5]), jnp.array([-0.5, -3.0])
+    np.testing.assert_allclose(losses.hinge_discriminator_loss(real, fake), 0.25 + 0.25)
+    np.testing.assert_allclose(losses.hinge_generator_loss(fake), 1.75)
+    expected = np.log1p(np.exp(-np.array([2.5, 3.5]))).mean()
+    np.testing.assert_allclose(losses.relativistic_loss(real, fake), expected, rtol=1e-6)

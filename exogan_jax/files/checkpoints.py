@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 
 from exogan_jax.files.atomic import replacing
 from exogan_jax.gan.model import GeneratorError, Model
-from exogan_jax.gan.nets import networks
+from exogan_jax.retrieval.encode import N_FEATURES
 
 DEFAULT_MODEL = "compact"
 _FORMAT = "exogan-jax model 1"
@@ -58,18 +58,20 @@ def save_model(
       dtype: of the stored arrays; float16 halves the file.
     """
     path = Path(path)
-    flat = _flatten(
-        {
-            "generator": model.generator,
-            "discriminator": model.discriminator,
-            "error": model.error._asdict(),
-        }
-    )
+    tree = {
+        "generator": model.generator,
+        "discriminator": model.discriminator,
+        "error": model.error._asdict(),
+    }
+    if model.encoder is not None:
+        tree["encoder"] = model.encoder
+    flat = _flatten(tree)
     header = {
         "format": _FORMAT,
         "name": model.name,
         "network": model.network,
         "options": json.dumps(dict(model.options)),
+        "encoder": json.dumps(dict(model.encoder_options)),
         "card": json.dumps(card),
     }
     with replacing(path) as temporary:
@@ -108,6 +110,8 @@ def load_model(name_or_path: str | os.PathLike[str] | None = None) -> Model:
             generator=tree["generator"],
             discriminator=tree["discriminator"],
             error=GeneratorError(**tree["error"]),
+            encoder=tree.get("encoder"),
+            encoder_options=tuple(sorted(json.loads(header.get("encoder", "{}")).items())),
         )
         model.networks  # noqa: B018  (unknown names and options raise here)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -148,7 +152,7 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
 
 
 def _check_shapes(model: Model, path: Path) -> None:
-    nets = networks(model.network, **dict(model.options))
+    nets = model.networks
 
     def shapes(module: Any, example: jax.Array) -> dict[str, tuple[int, ...]]:
         tree = jax.eval_shape(module.init, jax.random.key(0), example)
@@ -158,6 +162,8 @@ def _check_shapes(model: Model, path: Path) -> None:
         "generator": shapes(nets.generator, jnp.zeros((1, nets.latent_dim))),
         "discriminator": shapes(nets.discriminator, jnp.zeros((1, 33, 33))),
     }
+    if model.encoder is not None:
+        expected["encoder"] = shapes(model.encoder_network, jnp.zeros((1, N_FEATURES)))
     for part, wanted in expected.items():
         found = {name: leaf.shape for name, leaf in _shape_leaves(getattr(model, part))}
         if found != wanted:

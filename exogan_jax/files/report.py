@@ -91,7 +91,16 @@ def print_models(console: Console | None = None) -> None:
     """Prints the shipped models with what their cards say; the default is marked *."""
     console = Console() if console is None else console
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("name", "network", "weights", "opacities", "steps", "batch", "trained on"):
+    for heading in (
+        "name",
+        "network",
+        "weights",
+        "opacities",
+        "steps",
+        "batch",
+        "trained on",
+        "encoder",
+    ):
         table.add_column(heading)
     for name in checkpoints.model_names():
         model, card = checkpoints.load_model(name), checkpoints.model_card(name)
@@ -105,6 +114,7 @@ def print_models(console: Console | None = None) -> None:
             str(training["n_steps"]),
             str(training["batch_size"]),
             card["data"],
+            "no" if model.encoder is None else "yes",
         )
     console.print(table)
     console.print("* the default; `exogan_jax.files.checkpoints.model_card(name)` says more")

@@ -16,7 +16,6 @@ from exogan_jax.files.checkpoints import DEFAULT_MODEL
 from exogan_jax.files.plots import save_figures
 from exogan_jax.files.results import read_posterior, write_posterior
 from exogan_jax.files.spectra import Spectrum
-from exogan_jax.retrieval.catalogue import N_STEPS
 from exogan_jax.retrieval.inpaint import N_STARTS
 from exogan_jax.retrieval.likelihood import pixel_target
 from exogan_jax.retrieval.results import Retrieval
@@ -56,8 +55,9 @@ def plan(
     model: str | None,
     seed: int,
     n_starts: int | None,
-    n_steps: int | None,
+    n_steps: int,
     likelihood: str,
+    encoder: bool,
 ) -> tuple[list[Job], list[str]]:
     """The jobs of a run.
 
@@ -68,8 +68,9 @@ def plan(
       model: name or file of a model; None for the default one.
       seed: of all random numbers.
       n_starts: starts a spectrum; None for the default.
-      n_steps: optimiser steps a start; None for the default.
+      n_steps: optimiser steps a start; see `catalogue.default_steps`.
       likelihood: "gaussian" or "paper".
+      encoder: start where the model's encoder says, which must be there.
 
     Returns:
       The jobs, and a line for each spectrum that the likelihood cannot use.
@@ -83,8 +84,9 @@ def plan(
             "model": model_id(model),
             "seed": seed,
             "n_starts": N_STARTS if n_starts is None else n_starts,
-            "n_steps": N_STEPS if n_steps is None else n_steps,
+            "n_steps": n_steps,
             "likelihood": likelihood,
+            "starts": "encoder" if encoder else "anywhere",
         }
         try:
             if likelihood == "paper":

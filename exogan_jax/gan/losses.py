@@ -1,10 +1,12 @@
 """Losses of the GAN and of its inpainting (Zingales & Waldmann 2018, section 3; Goodfellow et al.
-2014; R1: Mescheder et al. 2018, arXiv:1801.04406). Every function returns a scalar.
+2014; R1: Mescheder et al. 2018, arXiv:1801.04406; hinge: Lim & Ye 2017, arXiv:1705.02894;
+relativistic: Jolicoeur-Martineau 2018, arXiv:1807.00734). Every function returns a scalar.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +31,52 @@ def discriminator_loss(
 def generator_loss(fake_logits: Float[Array, " n"]) -> Float[Array, ""]:
     """Non-saturating loss of the generator: mean(-log D(G(z))); log 2 = 0.693 at chance."""
     return jax.nn.softplus(-fake_logits).mean()
+
+
+def hinge_discriminator_loss(
+    real_logits: Float[Array, " n"], fake_logits: Float[Array, " n"]
+) -> Float[Array, ""]:
+    """mean(max(0, 1 - D(x))) + mean(max(0, 1 + D(G(z)))); 2 when the discriminator is at chance."""
+    return jax.nn.relu(1 - real_logits).mean() + jax.nn.relu(1 + fake_logits).mean()
+
+
+def hinge_generator_loss(fake_logits: Float[Array, " n"]) -> Float[Array, ""]:
+    """mean(-D(G(z)))."""
+    return -fake_logits.mean()
+
+
+def relativistic_loss(better: Float[Array, " n"], worse: Float[Array, " n"]) -> Float[Array, ""]:
+    """mean(-log sigmoid(better - worse)) of paired logits; log 2 = 0.693 at chance.
+
+    A generator judged against real arrays cannot win by crowding at the ones that the
+    discriminator likes best.
+
+    Args:
+      better: (n,) logits that should be larger: real ones for the discriminator, generated ones
+        for the generator.
+      worse: (n,) the others.
+    """
+    return jax.nn.softplus(worse - better).mean()
+
+
+class Objective(NamedTuple):
+    """What the two networks play for; both functions take real and generated logits (n,)."""
+
+    discriminator: Callable[[Array, Array], Array]
+    generator: Callable[[Array, Array], Array]
+    generator_sees_real: bool  # whether the generator's depends on the real logits
+
+
+#: By the name that configurations use; "paper" is the original's.
+OBJECTIVES = {
+    "paper": Objective(discriminator_loss, lambda real, fake: generator_loss(fake), False),
+    "hinge": Objective(
+        hinge_discriminator_loss, lambda real, fake: hinge_generator_loss(fake), False
+    ),
+    "relativistic": Objective(
+        relativistic_loss, lambda real, fake: relativistic_loss(fake, real), True
+    ),
+}
 
 
 def r1_penalty(

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
+from exogan_jax.gan.encoder import Encoder, Proposal
 from exogan_jax.gan.nets import Networks, networks
 
 
@@ -24,12 +25,12 @@ class GeneratorError(NamedTuple):
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=("generator", "discriminator", "error"),
-    meta_fields=("name", "network", "options"),
+    data_fields=("generator", "discriminator", "error", "encoder"),
+    meta_fields=("name", "network", "options", "encoder_options"),
 )
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """A trained generator and discriminator, as a pytree.
+    """A trained generator and discriminator, and an encoder if there is one, as a pytree.
 
     `generate` and `score` act on one latent and one array: vmap for more.
     """
@@ -40,6 +41,8 @@ class Model:
     generator: Any  # Flax variables
     discriminator: Any
     error: GeneratorError
+    encoder: Any = None  # Flax variables; None: there is none
+    encoder_options: tuple[tuple[str, Any], ...] = ()  # keyword arguments of `encoder.Encoder`
 
     @property
     def networks(self) -> Networks:
@@ -53,3 +56,14 @@ class Model:
     def score(self, aspa: Float[Array, "33 33"]) -> Float[Array, ""]:
         """The discriminator's logit of an ASPA: high for arrays like the training set's."""
         return self.networks.discriminator.apply(self.discriminator, aspa[None], train=False)[0]
+
+    @property
+    def encoder_network(self) -> Encoder:
+        """The encoder's Flax module."""
+        return Encoder(self.networks.latent_dim, **dict(self.encoder_options))
+
+    def propose(self, features: Float[Array, " f"]) -> Proposal:
+        """The encoder's distribution of the latent, from `retrieval.encode.features`."""
+        proposal = self.encoder_network.apply(self.encoder, features[None])
+        assert isinstance(proposal, Proposal)
+        return Proposal(proposal.mean[0], proposal.precision[0])

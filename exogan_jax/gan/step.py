@@ -42,8 +42,8 @@ class GANState(NamedTuple):
 class GANInfo(NamedTuple):
     """Diagnostics of one step, scalars, before the update that they describe."""
 
-    discriminator_loss: Array  # 1.386 at chance; without the R1 penalty
-    generator_loss: Array  # 0.693 at chance; mean over the generator's steps
+    discriminator_loss: Array  # the paper's: 1.386 at chance; without the R1 penalty
+    generator_loss: Array  # the paper's: 0.693 at chance; mean over the generator's steps
     real_logit: Array  # mean over the batch
     fake_logit: Array  # mean over the discriminator's generated batch
     r1: Array  # mean squared norm of the logit's gradient; 0 when r1_weight is 0
@@ -70,6 +70,7 @@ def gan(
     *,
     generator_optimizer: optax.GradientTransformation = PAPER_OPTIMIZER,
     discriminator_optimizer: optax.GradientTransformation = PAPER_OPTIMIZER,
+    objective: str = "paper",
     generator_steps: int = 2,
     r1_weight: float = 0.0,
     r1_coordinates: Callable[[Array], Array] = lambda gradient: gradient,
@@ -87,6 +88,7 @@ def gan(
       networks: from `nets.networks`.
       generator_optimizer: optax transformation; the default is the paper's Adam.
       discriminator_optimizer: as above.
+      objective: one of `losses.OBJECTIVES`.
       generator_steps: steps of the generator per batch, at least 1.
       r1_weight: gamma of Mescheder et al. (2018): gamma/2 times `losses.r1_penalty` is added to
         the discriminator's loss. 0, the paper's, leaves it out.
@@ -105,6 +107,11 @@ def gan(
     Raises:
       ValueError: an option is out of its range.
     """
+    if objective not in losses.OBJECTIVES:
+        raise ValueError(
+            f"unknown objective {objective!r}: choose one of {', '.join(losses.OBJECTIVES)}"
+        )
+    game = losses.OBJECTIVES[objective]
     if generator_steps < 1 or min(r1_weight, anchor_weight) < 0 or not 0 <= ema_decay < 1:
         raise ValueError(
             "gan needs generator_steps >= 1, r1_weight >= 0, anchor_weight >= 0 and 0 <= ema_decay "
@@ -157,7 +164,7 @@ def gan(
             stats = state.discriminator_stats
             real_logits, new_stats = _train(networks.discriminator, params, stats, batch)
             fake_logits, new_stats = _train(networks.discriminator, params, new_stats, fake)
-            loss = losses.discriminator_loss(real_logits, fake_logits)
+            loss = game.discriminator(real_logits, fake_logits)
             r1 = jnp.zeros(())
             if r1_weight:
                 r1 = losses.r1_penalty(
@@ -187,12 +194,14 @@ def gan(
         if anchor_weight:
             z = anchored_latents(z, batch)
 
+        def judged(arrays: Array) -> Array:
+            params, stats = state.discriminator, state.discriminator_stats
+            return _train(networks.discriminator, params, stats, arrays)[0]
+
         def loss_fn(params: Tree) -> tuple[Array, tuple[Tree, tuple[Array, Array]]]:
             fake, stats = _train(networks.generator, params, state.generator_stats, z)
-            logits, _ = _train(
-                networks.discriminator, state.discriminator, state.discriminator_stats, fake
-            )
-            loss = losses.generator_loss(logits)
+            logits = judged(fake)
+            loss = game.generator(judged(batch) if game.generator_sees_real else logits, logits)
             anchor = jnp.zeros(())
             if anchor_weight:
                 anchor = losses.anchor_loss(fake, batch, anchor_coordinates)

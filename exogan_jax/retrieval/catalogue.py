@@ -17,20 +17,25 @@ from exogan_jax import grid
 from exogan_jax.gan.model import GeneratorError, Model
 from exogan_jax.physics.observation import Observation, check
 from exogan_jax.retrieval import likelihood as likelihoods
+from exogan_jax.retrieval.encode import carried_back, features, proposal_coordinates
 from exogan_jax.retrieval.ensemble import N_WALKERS, disperse, effective_samples, ensemble
-from exogan_jax.retrieval.inpaint import N_STARTS, PixelTarget, inpainter, pixel_loss
+from exogan_jax.retrieval.inpaint import N_STARTS, PixelTarget, box, inpainter, pixel_loss
 from exogan_jax.retrieval.results import Retrieval, concatenate
 
 LIKELIHOODS = ("gaussian", "paper")
 N_STEPS = 600
 PEAK_RATE = 0.03  # of Adam; the paper's is a constant 0.01
+# With an encoder, whose spread is the unit of length.
+N_ENCODED_STEPS = 60
+ENCODED_PEAK_RATE = 0.3
 # Starts that end in a poor optimum of the pixel loss should not count like the others: on 100
 # simulated spectra this raised the correlation of CO from 0.72 to 0.79, of CH4 from 0.96 to 0.99.
 PIXEL_TEMPERATURE = 0.3
-# Steps of the ensemble: to forget where it began, and between the states that are kept.
-N_BURN = 1200
+# Steps of the ensemble: to forget where it began, and between the states that are kept; the second
+# with an encoder, whose starts are nearer to each other's posterior.
+N_BURN = 1200, 300
+KEEP_EVERY = 150, 75
 N_KEPT = 8
-KEEP_EVERY = 150
 POOR_FIT = 3.0  # reduced chi-square above which a fit is flagged
 
 
@@ -41,8 +46,9 @@ def retrieve(
     names: Sequence[str] | None = None,
     seed: int = 0,
     n_starts: int = N_STARTS,
-    n_steps: int = N_STEPS,
+    n_steps: int | None = None,
     likelihood: str = "gaussian",
+    encoder: bool = True,
     chunk: int = 8,
     progress: Callable[[int, int], None] | None = None,
     on_result: Callable[[Retrieval], None] | None = None,
@@ -63,9 +69,11 @@ def retrieve(
       seed: of all random numbers; a result depends on it and on the observation's name, not on
         `chunk` or on the other observations.
       n_starts: latents per observation (64 in the paper).
-      n_steps: Adam steps per latent.
+      n_steps: Adam steps per latent; None for those of `default_steps`.
       likelihood: "gaussian" compares depths with their errors, "paper" compares pixels of
         sections that were observed in full.
+      encoder: start from samples of the model's encoder, if it has one, and step in units of its
+        spread; otherwise start anywhere, as the paper does.
       chunk: observations per compiled call. Memory grows with chunk x n_starts.
       progress: called with (observations done, observations in all) after each chunk.
       on_result: called with each chunk's `Retrieval` as it is done, to save it.
@@ -79,6 +87,8 @@ def retrieve(
     """
     if likelihood not in LIKELIHOODS:
         raise ValueError(f"likelihood must be one of {', '.join(LIKELIHOODS)}")
+    encoder = encoder and model.encoder is not None
+    n_steps = default_steps(encoder) if n_steps is None else n_steps
     if n_starts < 1 or n_steps < 1 or chunk < 1:
         raise ValueError("n_starts, n_steps and chunk must be at least 1")
     if len(observations) == 0:
@@ -109,6 +119,7 @@ def retrieve(
             pixel_targets,
             n_starts=n_starts,
             n_steps=n_steps,
+            encoder=encoder,
         )
         part = _collect(
             names[start:stop],
@@ -121,6 +132,11 @@ def retrieve(
         if progress is not None:
             progress(stop, len(checked))
     return concatenate(parts)
+
+
+def default_steps(encoder: bool) -> int:
+    """Adam steps of a start from the encoder, or from anywhere."""
+    return N_ENCODED_STEPS if encoder else N_STEPS
 
 
 def can_sample(model: Model) -> bool:
@@ -144,7 +160,7 @@ class _Fits(NamedTuple):
     size: Any  # effective number of samples
 
 
-@partial(jax.jit, static_argnames=("n_starts", "n_steps"))
+@partial(jax.jit, static_argnames=("n_starts", "n_steps", "encoder"))
 def _inpaint(
     keys: jax.Array,
     model: Model,
@@ -153,27 +169,29 @@ def _inpaint(
     *,
     n_starts: int,
     n_steps: int,
+    encoder: bool,
 ) -> _Fits:
     """Inpaints every target from every start, by pixels where there are pixel targets; samples."""
     # A rate that falls to zero ends at the optimum instead of around it.
-    optimizer = optax.adam(optax.cosine_decay_schedule(PEAK_RATE, n_steps))
-    contextual: Callable[..., jax.Array] = likelihoods.robust_depth_loss
-    fitted: Any = targets
+    peak = ENCODED_PEAK_RATE if encoder else PEAK_RATE
+    optimizer = optax.adam(optax.cosine_decay_schedule(peak, n_steps))
+    compared: Callable[..., jax.Array] = likelihoods.robust_depth_loss
     by_pixels = pixel_targets is not None
     if by_pixels:
-        contextual, fitted = pixel_loss, pixel_targets
+        compared = pixel_loss
     sampled = can_sample(model) and not by_pixels
     sampler = ensemble(
         lambda z, target: -likelihoods.depth_loss(model.generate(z), target),
-        n_burn=N_BURN,
+        n_burn=N_BURN[encoder],
         n_kept=N_KEPT,
-        keep_every=KEEP_EVERY,
+        keep_every=KEEP_EVERY[encoder],
     )
+    latent_dim = model.networks.latent_dim
     run = inpainter(
         model.generate,
         model.score,
-        latent_dim=model.networks.latent_dim,
-        contextual_fn=contextual,
+        coordinates=proposal_coordinates(latent_dim) if encoder else box(latent_dim),
+        contextual_fn=lambda aspa, target: compared(aspa, target[0]),
         optimizer=optimizer,
         n_steps=n_steps,
     ).run
@@ -182,10 +200,12 @@ def _inpaint(
         return run(key, fitted)[0].latent
 
     def one_target(key: jax.Array, fitted: Any, target: likelihoods.DepthTarget) -> _Fits:
-        latents = jax.vmap(one_start, (0, None))(jax.random.split(key, n_starts), fitted)
+        proposal = model.propose(features(carried_back(target))) if encoder else None
+        starts = jax.random.split(key, n_starts)
+        latents = jax.vmap(one_start, (0, None))(starts, (fitted, proposal))
         arrays = jax.vmap(model.generate)(latents)
         chi2 = 2 * jax.vmap(likelihoods.depth_loss, (0, None))(arrays, target)
-        loss = jax.vmap(contextual, (0, None))(arrays, fitted)
+        loss = jax.vmap(compared, (0, None))(arrays, fitted)
         energy = loss / PIXEL_TEMPERATURE if by_pixels else 0.5 * chi2
         best = energy.argmin()
         weights = jax.nn.softmax(-energy)
@@ -201,7 +221,7 @@ def _inpaint(
         depth, theta = jax.vmap(lambda z: aspa_layout.decode(model.generate(z)))(latents)
         return _Fits(arrays[best], chi2[best], theta, depth, loss, weights, size)
 
-    return jax.vmap(one_target)(keys, fitted, targets)
+    return jax.vmap(one_target)(keys, pixel_targets if by_pixels else targets, targets)
 
 
 def _collect(names: Sequence[str], n_points: Sequence[int], fits: _Fits) -> Retrieval:

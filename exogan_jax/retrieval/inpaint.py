@@ -29,6 +29,7 @@ PAPER_OPTIMIZER = optax.adam(0.01, b1=0.9, b2=0.999)
 class InpaintState(NamedTuple):
     """What the optimisation carries from step to step."""
 
+    position: Float[Array, " n"]  # what is optimised; the latent itself in the paper's coordinates
     latent: Float[Array, " latent_dim"]  # in [-1, 1]
     optimizer: optax.OptState
 
@@ -53,10 +54,27 @@ def pixel_loss(aspa: Float[Array, "33 33"], target: PixelTarget) -> Float[Array,
     return losses.contextual_loss(target.mask, aspa, target.aspa)
 
 
+class Coordinates(NamedTuple):
+    """Where an optimisation starts, and in which coordinates it steps."""
+
+    start: Callable[[jax.Array, Any], Array]  # key, target -> position
+    latent: Callable[[Array, Any], Array]  # position, target -> latent
+    project: Callable[[Array], Array]  # position after a step -> position that is allowed
+
+
+def box(latent_dim: int) -> Coordinates:
+    """The paper's: the latent itself, begun anywhere in [-1, 1] and clipped to it."""
+    return Coordinates(
+        start=lambda key, target: jax.random.uniform(key, (latent_dim,), minval=-1.0, maxval=1.0),
+        latent=lambda position, target: position,
+        project=lambda position: jnp.clip(position, -1.0, 1.0),
+    )
+
+
 class Inpainter(NamedTuple):
     """Pure functions; the caller vmaps and jits."""
 
-    init: Callable[[jax.Array], InpaintState]  # key -> state
+    init: Callable[[jax.Array, Any], InpaintState]  # key, target -> state
     step: Callable[[InpaintState, Any], tuple[InpaintState, InpaintInfo]]  # state, target
     run: Callable[[jax.Array, Any], tuple[InpaintState, InpaintInfo]]  # key, target
 
@@ -65,7 +83,7 @@ def inpainter(
     generate_fn: Callable[[Float[Array, " latent_dim"]], Float[Array, "33 33"]],
     score_fn: Callable[[Float[Array, "33 33"]], Float[Array, ""]],
     *,
-    latent_dim: int,
+    coordinates: Coordinates,
     contextual_fn: Callable[[Float[Array, "33 33"], Any], Float[Array, ""]] = pixel_loss,
     perceptual_weight: float = 0.1,
     optimizer: optax.GradientTransformation = PAPER_OPTIMIZER,
@@ -76,7 +94,7 @@ def inpainter(
     Args:
       generate_fn: z (latent_dim,) -> array (33, 33).
       score_fn: array (33, 33) -> the discriminator's logit.
-      latent_dim: length of z.
+      coordinates: `box(latent_dim)` is the paper's.
       contextual_fn: (array, target) -> how badly the array fits; the default is the paper's, with
         a `PixelTarget`. A target is any pytree of arrays.
       perceptual_weight: weight of the generator's loss -log D(G(z)); 0.1 in the paper.
@@ -84,29 +102,32 @@ def inpainter(
       n_steps: steps of `run`; 1001 in the paper.
 
     Returns:
-      init(key): a latent drawn uniformly from [-1, 1] and a fresh optimiser.
-      step(state, target): one step of the optimiser, the latent clipped to [-1, 1].
+      init(key, target): where the coordinates start, and a fresh optimiser.
+      step(state, target): one step of the optimiser, projected back.
       run(key, target): `n_steps` of them, as one scan, with the trace of the losses.
     """
 
-    def loss_fn(latent: Array, target: Any) -> tuple[Array, InpaintInfo]:
-        aspa = generate_fn(latent)
+    def loss_fn(position: Array, target: Any) -> tuple[Array, InpaintInfo]:
+        aspa = generate_fn(coordinates.latent(position, target))
         contextual = contextual_fn(aspa, target)
         perceptual = losses.perceptual_loss(score_fn(aspa))
         loss = contextual + perceptual_weight * perceptual
         return loss, InpaintInfo(loss, contextual, perceptual)
 
-    def init(key: jax.Array) -> InpaintState:
-        latent = jax.random.uniform(key, (latent_dim,), minval=-1.0, maxval=1.0)
-        return InpaintState(latent, optimizer.init(latent))
+    def at(position: Array, optimizer_state: optax.OptState, target: Any) -> InpaintState:
+        return InpaintState(position, coordinates.latent(position, target), optimizer_state)
+
+    def init(key: jax.Array, target: Any) -> InpaintState:
+        position = coordinates.start(key, target)
+        return at(position, optimizer.init(position), target)
 
     def step(state: InpaintState, target: Any) -> tuple[InpaintState, InpaintInfo]:
-        gradient, info = jax.grad(loss_fn, has_aux=True)(state.latent, target)
-        updates, optimizer_state = optimizer.update(gradient, state.optimizer, state.latent)
-        latent = jnp.clip(state.latent + updates, -1.0, 1.0)
-        return InpaintState(latent, optimizer_state), info
+        gradient, info = jax.grad(loss_fn, has_aux=True)(state.position, target)
+        updates, optimizer_state = optimizer.update(gradient, state.optimizer, state.position)
+        return at(coordinates.project(state.position + updates), optimizer_state, target), info
 
     def run(key: jax.Array, target: Any) -> tuple[InpaintState, InpaintInfo]:
-        return jax.lax.scan(lambda state, _: step(state, target), init(key), length=n_steps)
+        start = init(key, target)
+        return jax.lax.scan(lambda state, _: step(state, target), start, length=n_steps)
 
     return Inpainter(init, step, run)

@@ -42,6 +42,7 @@ def get_config() -> ConfigDict:
             "discriminator_rate": 5e-4,
             "b2": 0.99,  # of Adam; with 0.999 and a rate of 2e-3 training came apart at step 10,000
             "final_rate_fraction": 0.01,  # cosine decay to this fraction
+            "objective": "paper",  # or "hinge", "relativistic"
             "generator_steps": 1,
             "r1_weight": 0.03,
             "ema_decay": 0.999,

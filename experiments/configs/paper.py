@@ -32,6 +32,7 @@ def get_config() -> ConfigDict:
             "discriminator_rate": 2e-4,
             "b2": 0.999,
             "final_rate_fraction": 1.0,  # constant
+            "objective": "paper",  # or "hinge", "relativistic"
             "generator_steps": 2,
             "r1_weight": 0.0,
             "anchor_weight": 0.0,

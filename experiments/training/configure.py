@@ -38,5 +38,5 @@ def check(config: ConfigDict) -> None:
             raise SystemExit(f"{name}={config[name]} is not a multiple of steps_per_call={k}")
     if config.evaluate_every % config.checkpoint_every:
         raise SystemExit("evaluate_every is not a multiple of checkpoint_every")
-    if config.parallel not in ("jit", "pmap"):
+    if config.get("parallel", "jit") not in ("jit", "pmap"):
         raise SystemExit(f"parallel={config.parallel!r}: choose jit or pmap")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -49,6 +50,20 @@ def environment() -> dict[str, object]:
         "devices": [str(device) for device in jax.devices()],
         "processes": jax.process_count(),
     }
+
+
+def cost(out: Path, per_call: int) -> str:
+    """What training took, from the metrics of all sessions, without the evaluations.
+
+    Args:
+      out: the run's folder.
+      per_call: spectra per call, each of which left a rate.
+    """
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    rates = [line["spectra_per_second"] for line in lines if line["group"] == "train"]
+    hours = sum(per_call / rate for rate in rates) / 3600
+    kinds = sorted({device.device_kind for device in jax.devices()})
+    return f"{hours:.2g} h on {jax.device_count()} x {', '.join(kinds)} ({os.cpu_count()} cores)"
 
 
 class RunLog:

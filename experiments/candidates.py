@@ -1,0 +1,96 @@
+"""Models side by side: accuracy against time per retrieval, on the same spectra.
+
+python -m experiments.candidates MODEL... [--n 48] [--published exogan_osf_sample.npz]
+
+A MODEL is a shipped name or a file, with `:anywhere` after it to do without its encoder and
+`:STEPS` for another number of optimiser steps: `compact:anywhere:600`. Noise-free spectra,
+parameters masked, by inpainting alone (the paper's likelihood). A row per model and set of spectra;
+errors of gases are those of spectra in which the gas is detectable.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import jax
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from exogan_jax import grid
+from exogan_jax.files.checkpoints import load_model, model_card
+from exogan_jax.physics.opacity import load_opacities
+from experiments.evaluate import TEST_SEED, detectable, evaluate, published, simulated
+
+SHORT = ("H2O", "CO2", "CO", "CH4", "M", "R", "T")
+
+
+def parse(text: str) -> tuple[str, bool, int | None]:
+    """Model, whether to use its encoder, steps; see the module's docstring."""
+    name, *rest = text.split(":")
+    encoder, steps = True, None
+    for word in rest:
+        if word == "anywhere":
+            encoder = False
+        elif word.isdecimal() and int(word) > 0:
+            steps = int(word)
+        else:
+            raise SystemExit(f"{text}: {word!r} is neither `anywhere` nor a number of steps")
+    return name, encoder, steps
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("models", nargs="+", metavar="MODEL")
+    parser.add_argument("--n", type=int, default=48, help="spectra of each set")
+    parser.add_argument("--published", type=Path, help="archive of published spectra")
+    parser.add_argument("--starts", type=int, default=16)
+    parser.add_argument("--chunk", type=int, default=4)
+    args = parser.parse_args(argv)
+    table = Table()
+    headings = ("model", "weights", "trained on", "spectra", "steps", *SHORT, "all", "s/spectrum")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in headings[:4] else "right")
+    width = np.asarray(grid.UPPER) - np.asarray(grid.LOWER)
+    for text in args.models:
+        name, encoder, steps = parse(text)
+        model, card = load_model(name), model_card(name)
+        opacities = load_opacities(card["training"]["opacities"])
+        sets = {"simulated": simulated(args.n, opacities, TEST_SEED, 0.0, 0.3, 51.0)}
+        if args.published is not None:
+            observations, theta = published(args.published)
+            chosen = np.random.default_rng(0).permutation(len(theta))[: args.n]
+            sets["published"] = [observations[i] for i in chosen], theta[chosen]
+        weights = sum(x.size for x in jax.tree.leaves((model.generator, model.discriminator)))
+        seen = card["steps"] * card["training"]["batch_size"]
+        for title, (observations, theta) in sets.items():
+            result, seconds = evaluate(
+                observations,
+                model,
+                args.chunk,
+                n_starts=args.starts,
+                n_steps=steps,
+                likelihood="paper",
+                encoder=encoder,
+            )
+            errors = np.abs(result.quantiles((0.5,))[:, 0] - theta)
+            shown = detectable(theta, opacities)
+            cells = [f"{errors[shown[:, i], i].mean():.3f}" for i in range(len(grid.GASES))]
+            cells += [f"{e:.3f}" for e in errors[:, 4:6].mean(axis=0)]
+            cells += [f"{errors[:, 6].mean():.0f}", f"{(errors / width).mean():.4f}"]
+            table.add_row(
+                text,
+                f"{weights / 1e6:.1f} M",
+                f"{seen / 1e6:.1f} M",
+                title,
+                "default" if steps is None else str(steps),
+                *cells,
+                f"{seconds:.2f}",
+            )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Trains the encoder of a model, its generator frozen, and writes the model with it.
+
+python -m experiments.train_encoder --model FILE --config experiments/configs/encoder.py --out OUT
+
+Killed or told to stop (SIGTERM), it goes on from its last checkpoint when the command is given
+again. Writes to OUT: config.json, sessions.jsonl, metrics.jsonl, tensorboard/, checkpoints/ and
+NAME.safetensors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import optax
+import orbax.checkpoint as ocp
+from absl import logging
+from ml_collections import ConfigDict
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from exogan_jax.files.checkpoints import load_model, model_card, save_model
+from exogan_jax.gan.encoder import Encoder
+from exogan_jax.gan.model import Model
+from experiments.training.configure import load_config
+from experiments.training.encoding import EncoderInfo, EncoderState, encoding, judge
+from experiments.training.log import RunLog, cost
+from experiments.training.stop import STOPPED, Stopped, termination
+
+
+def with_encoder(model: Model, config: ConfigDict, params: Any) -> Model:
+    """The model with this encoder."""
+    options = tuple(sorted(config.options.to_dict().items()))
+    return dataclasses.replace(model, encoder={"params": params}, encoder_options=options)
+
+
+def train(name_or_path: str, config: ConfigDict, out: Path) -> Path:
+    """Trains, resuming if `out` holds a checkpoint; returns the path of the model.
+
+    Raises:
+      Stopped: SIGTERM came.
+    """
+    model, card = load_model(name_or_path), model_card(name_or_path)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "config.json").write_text(config.to_json_best_effort(indent=2))
+    n, k = config.n_steps, config.steps_per_call
+    rate = optax.warmup_cosine_decay_schedule(0.0, config.learning_rate, min(500, n // 10), n)
+    training = encoding(
+        model,
+        Encoder(model.networks.latent_dim, **config.options),
+        optimizer=optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate, b2=config.b2)),
+        batch_size=config.batch_size,
+        ema_decay=config.ema_decay,
+    )
+    init_key, train_key, test_key = jax.random.split(jax.random.key(config.seed), 3)
+
+    def run(state: EncoderState) -> tuple[EncoderState, EncoderInfo]:
+        def one(state: EncoderState, _: None) -> tuple[EncoderState, EncoderInfo]:
+            return training.step(jax.random.fold_in(train_key, state.step), state)
+
+        state, infos = jax.lax.scan(one, state, length=k)
+        return state, jax.tree.map(lambda x: x.mean(), infos)
+
+    compiled = jax.jit(run)  # not donated: a checkpoint may still be reading the state
+    state = jax.jit(training.init)(init_key)
+    options = ocp.CheckpointManagerOptions(max_to_keep=1)
+    with (
+        ocp.CheckpointManager((out / "checkpoints").absolute(), options=options) as manager,
+        termination() as told_to_stop,
+    ):
+        step = 0
+        if (last := manager.latest_step()) is not None:
+            abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
+            state = manager.restore(last, args=ocp.args.StandardRestore(abstract))
+            step = last
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        with RunLog(out, step) as log, Progress(*columns, TimeRemainingColumn()) as bar:
+            task = bar.add_task("training the encoder", total=n, completed=step)
+            while step < n:
+                began = time.perf_counter()
+                state, info = compiled(state)
+                step += k
+                numbers = {name: float(x) for name, x in info._asdict().items()}  # waits for it
+                seconds = time.perf_counter() - began
+                numbers["spectra_per_second"] = k * config.batch_size / seconds
+                log.write(step, numbers)
+                bar.update(task, completed=step)
+                if step % config.evaluate_every == 0:
+                    found = with_encoder(model, config, state.ema)
+                    log.write(step, judge(found, test_key, config.n_evaluated), "quality")
+                stop = told_to_stop.is_set()
+                if stop or step == n or step % config.checkpoint_every == 0:
+                    manager.save(step, args=ocp.args.StandardSave(state))
+                if stop and step < n:
+                    manager.wait_until_finished()
+                    raise Stopped(f"stopped at step {step} of {n}")
+    found = with_encoder(model, config, state.ema)
+    numbers = judge(found, test_key, config.n_evaluated)
+    card["encoder"] = {
+        "training": config.to_dict(),
+        "cost": cost(out, k * config.batch_size),
+        "quality": {name: float(f"{x:.4g}") for name, x in numbers.items()},
+    }
+    path = out / f"{model.name}.safetensors"
+    save_model(path, found, card)
+    print(f"{path}: {card['encoder']['quality']}")
+    return path
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        description=str(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", required=True, help="shipped name or file")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    args = parser.parse_args(argv)
+    logging.set_verbosity(logging.ERROR)  # Orbax tells of every write
+    try:
+        train(args.model, load_config(args.config, args.set), args.out)
+    except Stopped as stopped:
+        print(f"{stopped}; the same command goes on from there", file=sys.stderr)
+        return STOPPED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

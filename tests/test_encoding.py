@@ -1,0 +1,97 @@
+"""The made-up observations on which the encoder is trained, and its training."""
+
+import json
+import signal
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from exogan_jax import grid, load_model
+from exogan_jax.gan.model import GeneratorError
+from exogan_jax.physics.observation import Observation
+from exogan_jax.retrieval.encode import carried_back
+from exogan_jax.retrieval.likelihood import UNIT, depth_target
+from experiments import train_encoder
+from experiments.training.configure import load_config
+from experiments.training.designs import Design, design, observe
+
+CONFIG = Path(__file__).parents[1] / "experiments" / "configs" / "encoder.py"
+pytestmark = pytest.mark.optax
+
+
+def test_designs_differ_and_are_usable():
+    plans = jax.jit(jax.vmap(design))(jax.random.split(jax.random.key(0), 500))
+    seen = np.asarray(plans.seen).sum(axis=1)
+    assert seen.min() >= 1 and (seen == 515).mean() > 0.05 and (seen < 60).mean() > 0.1
+    assert bool((jnp.diff(plans.bin, axis=1) >= 0).all()) and int(plans.bin.max()) < 515
+    n_bins = np.asarray(plans.bin).max(axis=1) + 1
+    assert (n_bins == 515).mean() > 0.4 and (n_bins < 40).any()
+    ppm = np.asarray(plans.sigma)[:, 0] * UNIT * 1e6
+    assert 0.1 < ppm.min() < 3 and 300 < ppm.max() < 1e4
+
+
+def test_a_made_up_observation_is_what_the_likelihood_makes_of_a_real_one():
+    model = load_model()
+    array = model.generate(jnp.full(7, 0.3))
+    k = np.arange(515) // 4
+    plan = Design(jnp.ones(515), jnp.asarray(k), jnp.full(515, 0.5))
+    none = GeneratorError(jnp.zeros(515), jnp.zeros(14), jnp.zeros(14))
+    made = observe(jax.random.key(0), array, plan, none)
+    # The same bins, as an observer would state them.
+    depth = np.asarray(made.depth, np.float64) * UNIT + float(made.reference)
+    log_edge = np.log(grid.WAVELENGTH_UM)
+    centre = np.exp([log_edge[k == b].mean() for b in range(100)])
+    half = 0.5 * np.array([np.ptp(grid.WAVELENGTH_UM[k == b]) * 4 / 3 for b in range(100)])
+    seen = Observation(centre, half, depth[::4][:100], np.full(100, 0.5 * UNIT))
+    target = depth_target(seen, GeneratorError(*(np.asarray(x, float) + 1e-12 for x in none)))
+    back = carried_back(target)
+    inner = slice(8, 390)
+    shift = (float(back.reference) - float(made.reference)) / UNIT
+    error = np.abs(np.asarray(back.depth) + shift - np.asarray(made.depth))[inner]
+    assert np.median(error) < 0.1  # grid points at a bin's edge see its neighbour too
+    ratio = np.asarray(back.information)[inner] / np.asarray(made.information)[inner]
+    np.testing.assert_allclose(np.median(ratio), 1.0, atol=0.1)
+
+
+def test_errors_are_those_that_the_likelihood_assumes():
+    array = load_model().generate(jnp.zeros(7))
+    plan = Design(jnp.ones(515), jnp.arange(515), jnp.full(515, 0.7))
+    none = GeneratorError(jnp.zeros(515), jnp.zeros(14), jnp.zeros(14))
+    keys = jax.random.split(jax.random.key(1), 400)
+    many = jax.jit(jax.vmap(observe, (0, None, None, None)))(keys, array, plan, none)
+    seen = np.asarray(many.information[0]) > 0
+    assert seen.sum() == grid.N_ENCODED
+    np.testing.assert_allclose(np.asarray(many.depth)[:, seen].std(axis=0).mean(), 0.7, rtol=0.02)
+    np.testing.assert_allclose(many.information[0][seen], 1 / 0.49, rtol=1e-5)
+
+
+def test_training_learns_resumes_and_ships(tmp_path, monkeypatch):
+    changes = [
+        "options.width=24", "options.depth=1", "batch_size=64", "n_steps=60", "steps_per_call=20",
+        "checkpoint_every=20", "evaluate_every=60", "n_evaluated=64",
+    ]  # fmt: skip
+    config = load_config(CONFIG, changes)
+    whole = train_encoder.train("compact", config, tmp_path / "whole")
+    # Told to stop after the first call, and started again.
+    out = tmp_path / "stopped"
+    real = train_encoder.RunLog.write
+
+    def write(self, step, *args):
+        real(self, step, *args)
+        signal.raise_signal(signal.SIGTERM)
+
+    with monkeypatch.context() as patch, pytest.raises(train_encoder.Stopped, match="step 20"):
+        patch.setattr(train_encoder.RunLog, "write", write)
+        train_encoder.train("compact", config, out)
+    resumed = load_model(train_encoder.train("compact", config, out))
+    jax.tree.map(np.testing.assert_array_equal, resumed, load_model(whole))
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    losses = [line["loss"] for line in lines if line["group"] == "train"]
+    assert len(losses) == 3 and losses[-1] < losses[0] - 0.2
+    model = load_model(whole)
+    assert dict(model.encoder_options) == {"width": 24, "depth": 1}
+    z = jnp.full(7, 0.5)
+    np.testing.assert_array_equal(model.generate(z), load_model().generate(z))
