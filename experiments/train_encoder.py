@@ -50,7 +50,6 @@ def train(name_or_path: str, config: ConfigDict, out: Path) -> Path:
     n, k = config.n_steps, config.steps_per_call
     rate = optax.warmup_cosine_decay_schedule(0.0, config.learning_rate, min(500, n // 10), n)
     training = encoding(
-        model,
         Encoder(model.networks.latent_dim, **config.options),
         optimizer=optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate, b2=config.b2)),
         batch_size=config.batch_size,
@@ -58,9 +57,9 @@ def train(name_or_path: str, config: ConfigDict, out: Path) -> Path:
     )
     init_key, train_key, test_key = jax.random.split(jax.random.key(config.seed), 3)
 
-    def run(state: EncoderState) -> tuple[EncoderState, EncoderInfo]:
+    def run(key: jax.Array, state: EncoderState, model: Model) -> tuple[EncoderState, EncoderInfo]:
         def one(state: EncoderState, _: None) -> tuple[EncoderState, EncoderInfo]:
-            return training.step(jax.random.fold_in(train_key, state.step), state)
+            return training.step(jax.random.fold_in(key, state.step), state, model)
 
         state, infos = jax.lax.scan(one, state, length=k)
         return state, jax.tree.map(lambda x: x.mean(), infos)
@@ -82,7 +81,7 @@ def train(name_or_path: str, config: ConfigDict, out: Path) -> Path:
             task = bar.add_task("training the encoder", total=n, completed=step)
             while step < n:
                 began = time.perf_counter()
-                state, info = compiled(state)
+                state, info = compiled(train_key, state, model)
                 step += k
                 numbers = {name: float(x) for name, x in info._asdict().items()}  # waits for it
                 seconds = time.perf_counter() - began

@@ -11,6 +11,14 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def compile_once(tmp_path_factory):
+    """Programs that several tests, or their child processes, compile are kept for the session."""
+    folder = str(tmp_path_factory.mktemp("compiled"))
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+    jax.config.update("jax_compilation_cache_dir", folder)
+
+
 @pytest.fixture(autouse=True)
 def dtype_promotion(request):
     """Strict promotion of dtypes, but where optax runs: its bias correction mixes them."""

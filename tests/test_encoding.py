@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from exogan_jax import grid, load_model
+from exogan_jax.files.checkpoints import model_names
 from exogan_jax.gan.model import GeneratorError
 from exogan_jax.physics.observation import Observation
 from exogan_jax.retrieval.encode import carried_back
@@ -17,6 +18,7 @@ from exogan_jax.retrieval.likelihood import UNIT, depth_target
 from experiments import train_encoder
 from experiments.training.configure import load_config
 from experiments.training.designs import Design, design, observe
+from experiments.training.encoding import judge
 
 CONFIG = Path(__file__).parents[1] / "experiments" / "configs" / "encoder.py"
 pytestmark = pytest.mark.optax
@@ -66,6 +68,14 @@ def test_errors_are_those_that_the_likelihood_assumes():
     assert seen.sum() == grid.N_ENCODED
     np.testing.assert_allclose(np.asarray(many.depth)[:, seen].std(axis=0).mean(), 0.7, rtol=0.02)
     np.testing.assert_allclose(many.information[0][seen], 1 / 0.49, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_shipped_encoders_are_calibrated_on_observations_they_never_saw(name):
+    found = judge(load_model(name), jax.random.key(12), 2048)
+    assert found["loss"] < -2  # the prior's is 3.5
+    assert 0.9 < found["residual"] < 1.15
+    assert abs(found["inside_68"] - 0.68) < 0.05 and abs(found["inside_95"] - 0.95) < 0.02
 
 
 def test_training_learns_resumes_and_ships(tmp_path, monkeypatch):

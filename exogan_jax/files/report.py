@@ -102,6 +102,7 @@ def print_models(console: Console | None = None) -> None:
         "encoder",
     ):
         table.add_column(heading)
+    trained_on = []
     for name in checkpoints.model_names():
         model, card = checkpoints.load_model(name), checkpoints.model_card(name)
         size = sum(x.size for x in jax.tree.leaves((model.generator, model.discriminator)))
@@ -113,8 +114,10 @@ def print_models(console: Console | None = None) -> None:
             training["opacities"],
             str(training["n_steps"]),
             str(training["batch_size"]),
-            card["data"],
             "no" if model.encoder is None else "yes",
         )
+        trained_on.append(f"{name}: {card['data']}")
     console.print(table)
+    for line in trained_on:
+        console.print(line)
     console.print("* the default; `exogan_jax.files.checkpoints.model_card(name)` says more")

@@ -32,9 +32,9 @@ ENCODED_PEAK_RATE = 0.3
 # simulated spectra this raised the correlation of CO from 0.72 to 0.79, of CH4 from 0.96 to 0.99.
 PIXEL_TEMPERATURE = 0.3
 # Steps of the ensemble: to forget where it began, and between the states that are kept; the second
-# with an encoder, whose starts are nearer to each other's posterior.
-N_BURN = 1200, 300
-KEEP_EVERY = 150, 75
+# with an encoder.
+N_BURN = 1200, 400
+KEEP_EVERY = 150, 100
 N_KEPT = 8
 POOR_FIT = 3.0  # reduced chi-square above which a fit is flagged
 

@@ -5,6 +5,7 @@ likelihood of the latents that made them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -38,7 +39,7 @@ class Encoding(NamedTuple):
     """Pure functions; the caller jits."""
 
     init: Callable[[Array], EncoderState]  # key -> state
-    step: Callable[[Array, EncoderState], tuple[EncoderState, EncoderInfo]]  # key, state
+    step: Callable[[Array, EncoderState, Model], tuple[EncoderState, EncoderInfo]]
 
 
 def observed(key: Array, model: Model, n: int) -> tuple[Array, Array]:
@@ -53,17 +54,15 @@ def observed(key: Array, model: Model, n: int) -> tuple[Array, Array]:
 
 
 def encoding(
-    model: Model,
     network: Encoder,
     *,
     optimizer: optax.GradientTransformation,
     batch_size: int,
     ema_decay: float,
 ) -> Encoding:
-    """Builds the training of an encoder of a model.
+    """Builds the training of an encoder: `step(key, state, model)` for the model's generator.
 
     Args:
-      model: its generator is what is encoded.
       network: the encoder.
       optimizer: optax transformation.
       batch_size: observations per step, all new.
@@ -74,7 +73,7 @@ def encoding(
         params = network.init(key, jnp.zeros((1, N_FEATURES)))["params"]
         return EncoderState(jnp.zeros((), jnp.int32), params, optimizer.init(params), params)
 
-    def step(key: Array, state: EncoderState) -> tuple[EncoderState, EncoderInfo]:
+    def step(key: Array, state: EncoderState, model: Model) -> tuple[EncoderState, EncoderInfo]:
         z, x = observed(key, model, batch_size)
 
         def loss_fn(params: Any) -> Array:
@@ -99,15 +98,20 @@ def judge(model: Model, key: Array, n: int) -> dict[str, float]:
       `loss`; `residual`, the rms of the latents in units of the proposals, 1 for calibrated ones;
       `inside_68`, `inside_95`, the shares of single latents within those intervals.
     """
-    z, x = jax.jit(observed, static_argnums=2)(key, model, n)
-    proposal = jax.jit(lambda m, x: jax.vmap(m.propose)(x))(model, x)
+    return {name: float(x) for name, x in _judge(key, model, n).items()}
+
+
+@partial(jax.jit, static_argnums=2)
+def _judge(key: Array, model: Model, n: int) -> dict[str, Array]:
+    z, x = observed(key, model, n)
+    proposal = jax.vmap(model.propose)(x)
     residual = jnp.einsum("nij,nj->ni", proposal.precision, to_normal(z) - proposal.mean)
     covariance = jnp.linalg.inv(proposal.precision)
     sigma = jnp.sqrt(jnp.square(covariance).sum(axis=2))
     score: Float[Array, "n d"] = jnp.abs(to_normal(z) - proposal.mean) / sigma
     return {
-        "loss": float(negative_log_density(z, proposal).mean()),
-        "residual": float(jnp.sqrt(jnp.square(residual).mean())),
-        "inside_68": float((score < 0.9945).mean()),  # 68 % of a normal distribution
-        "inside_95": float((score < 1.96).mean()),
+        "loss": negative_log_density(z, proposal).mean(),
+        "residual": jnp.sqrt(jnp.square(residual).mean()),
+        "inside_68": (score < 0.9945).mean(),  # 68 % of a normal distribution
+        "inside_95": (score < 1.96).mean(),
     }
