@@ -91,16 +91,7 @@ def print_models(console: Console | None = None) -> None:
     """Prints the shipped models with what their cards say; the default is marked *."""
     console = Console() if console is None else console
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in (
-        "name",
-        "network",
-        "weights",
-        "opacities",
-        "steps",
-        "batch",
-        "trained on",
-        "encoder",
-    ):
+    for heading in ("name", "network", "weights", "opacities", "steps", "batch", "encoder"):
         table.add_column(heading)
     trained_on = []
     for name in checkpoints.model_names():
@@ -110,7 +101,7 @@ def print_models(console: Console | None = None) -> None:
         table.add_row(
             name + "*" * (name == checkpoints.DEFAULT_MODEL),
             model.network,
-            f"{size / 1e6:.1f} million",
+            f"{size / 1e6:.1f} M",
             training["opacities"],
             str(training["n_steps"]),
             str(training["batch_size"]),
