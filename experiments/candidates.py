@@ -11,12 +11,11 @@ errors of gases are those of spectra in which the gas is detectable.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from exogan_jax import grid
 from exogan_jax.files.checkpoints import load_model, model_card
@@ -40,6 +39,11 @@ def parse(text: str) -> tuple[str, bool, int | None]:
     return name, encoder, steps
 
 
+def print_row(cells: Sequence[str]) -> None:
+    """A row of a table in Markdown, at once."""
+    print("| " + " | ".join(cells) + " |", flush=True)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -49,10 +53,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--starts", type=int, default=16)
     parser.add_argument("--chunk", type=int, default=4)
     args = parser.parse_args(argv)
-    table = Table()
     headings = ("model", "weights", "trained on", "spectra", "steps", *SHORT, "all", "s/spectrum")
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading in headings[:4] else "right")
+    print_row(headings)
+    print_row(["---"] * len(headings))
     width = np.asarray(grid.UPPER) - np.asarray(grid.LOWER)
     for text in args.models:
         name, encoder, steps = parse(text)
@@ -80,16 +83,17 @@ def main(argv: list[str] | None = None) -> None:
             cells = [f"{errors[shown[:, i], i].mean():.3f}" for i in range(len(grid.GASES))]
             cells += [f"{e:.3f}" for e in errors[:, 4:6].mean(axis=0)]
             cells += [f"{errors[:, 6].mean():.0f}", f"{(errors / width).mean():.4f}"]
-            table.add_row(
-                text,
-                f"{weights / 1e6:.1f} M",
-                f"{seen / 1e6:.1f} M",
-                title,
-                "default" if steps is None else str(steps),
-                *cells,
-                f"{seconds:.2f}",
+            print_row(
+                [
+                    text,
+                    f"{weights / 1e6:.1f} M",
+                    f"{seen / 1e6:.1f} M",
+                    title,
+                    "default" if steps is None else str(steps),
+                    *cells,
+                    f"{seconds:.2f}",
+                ]
             )
-    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from exogan_jax import grid
 from exogan_jax.files.records import Spectra
 from exogan_jax.physics.opacity import load_opacities
 from exogan_jax.physics.prior import sample_prior, simulate
+from experiments.candidates import parse
 from experiments.training.quality import _nearest, consistency_ppm, novelty, prior_distance
 
 N = 10_000
@@ -70,3 +71,10 @@ def test_nearest_is_the_smallest_distance():
     a, b = rng.normal(size=(5, 3)), rng.normal(size=(7, 3))
     expected = np.linalg.norm(a[:, None] - b[None], axis=-1).min(axis=1)
     np.testing.assert_allclose(_nearest(a, b), expected)
+
+
+def test_candidates_are_named_with_their_starts_and_steps():
+    assert parse("compact") == ("compact", True, None)
+    assert parse("runs/a.safetensors:anywhere:600") == ("runs/a.safetensors", False, 600)
+    with pytest.raises(SystemExit, match="neither `anywhere` nor a number"):
+        parse("compact:0")
