@@ -42,6 +42,8 @@ def test_a_saved_model_comes_back_the_same(tmp_path, network, options):
         np.testing.assert_array_equal(ours, theirs)
     assert model_card(path) == {"data": "none", "metrics": {"loss": 1.5}}
     assert [p.name for p in tmp_path.iterdir()] == ["tiny.safetensors"]
+    (tmp_path / "other").touch()
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
 def test_an_encoder_is_kept_with_its_model(tmp_path):

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from exogan_jax.files.atomic import replacing
 from exogan_jax.gan.model import GeneratorError, Model
@@ -75,7 +75,8 @@ def save_model(
         "card": json.dumps(card),
     }
     with replacing(path) as temporary:
-        save_file({name: leaf.astype(dtype) for name, leaf in flat.items()}, temporary, header)
+        # Not `save_file`, whose files only their owner can read.
+        temporary.write_bytes(save({k: leaf.astype(dtype) for k, leaf in flat.items()}, header))
 
 
 def model_names() -> tuple[str, ...]:
