@@ -4,8 +4,8 @@ python -m experiments.train --config experiments/configs/paper.py --out runs/pap
     --set data=simulator --set simulator_chunk=50
 
 156,250 steps see 10 million spectra, none of them twice: an accelerator's work. Two cores take 1 s
-a step, 42 hours in all; `--set options.width=16 --set n_steps=9000` is a quarter of an hour, and far
-from trained (parameter_error 0.22, where guessing the middle gives 0.25).
+a step, 42 hours in all; `--set options.width=16 --set n_steps=9000` takes them a quarter of an hour
+and is far from trained (parameter_error 0.22; guessing the middle gives 0.25).
 """
 
 from ml_collections import ConfigDict
