@@ -2,6 +2,7 @@
 
 import json
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -70,14 +71,16 @@ def test_errors_are_those_that_the_likelihood_assumes():
     np.testing.assert_allclose(many.information[0][seen], 1 / 0.49, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", model_names())
-def test_shipped_encoders_are_calibrated_on_observations_they_never_saw(name):
-    found = judge(load_model(name), jax.random.key(12), 2048)
-    assert found["loss"] < -2  # the prior's is 3.5
-    assert 0.9 < found["residual"] < 1.15
-    assert abs(found["inside_68"] - 0.68) < 0.05 and abs(found["inside_95"] - 0.95) < 0.02
+def test_shipped_encoders_are_calibrated_on_observations_they_never_saw():
+    for name in model_names():
+        model = replace(load_model(name), name="any")  # one program for all
+        found = judge(model, jax.random.key(12), 2048)
+        assert found["loss"] < -2  # the prior's is 3.5
+        assert 0.9 < found["residual"] < 1.15
+        assert abs(found["inside_68"] - 0.68) < 0.05 and abs(found["inside_95"] - 0.95) < 0.02
 
 
+@pytest.mark.slow
 def test_training_learns_resumes_and_ships(tmp_path, monkeypatch):
     changes = [
         "options.width=24", "options.depth=1", "batch_size=64", "n_steps=60", "steps_per_call=20",

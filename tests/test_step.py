@@ -53,6 +53,7 @@ def test_step_changes_both_networks_and_repeats(pair):
     assert 0.5 < float(info.discriminator_loss) < 5
 
 
+@pytest.mark.slow
 def test_bfloat16_computes_and_float32_keeps():
     steps = {}
     for dtype in ("float32", "bfloat16"):
