@@ -25,11 +25,11 @@ def fail(path: str | os.PathLike[str], problem: str, remedy: str = "", line: int
     raise SpectrumError(f"{path}: {where}{problem}" + (f"; {remedy}" if remedy else ""))
 
 
-def read_lines(path: Path) -> tuple[list[str], str]:
-    """The lines of a text file (UTF-8, or Latin-1 as older tools write it), and its sha256.
+def read_bytes(path: Path) -> bytes:
+    """The content of a file.
 
     Raises:
-      SpectrumError: missing, a folder, unreadable, empty, too long, or not text.
+      SpectrumError: missing, a folder, unreadable, empty, or too long.
     """
     try:
         with path.open("rb") as file:
@@ -44,14 +44,33 @@ def read_lines(path: Path) -> tuple[list[str], str]:
     if not content.strip():
         fail(path, "the file is empty", "give rows of wavelength, depth, error")
     if len(content) > _MAX_BYTES:
-        fail(path, f"longer than {_MAX_BYTES >> 20} MiB", "give a text file with one spectrum")
+        fail(path, f"longer than {_MAX_BYTES >> 20} MiB", "give a file with one spectrum")
+    return content
+
+
+def decode_lines(path: Path, content: bytes) -> list[str]:
+    """The lines of a text (UTF-8, or Latin-1 as older tools write it).
+
+    Raises:
+      SpectrumError: the content is not text.
+    """
     if _CONTROL.search(content):
         fail(path, "not a text file", "save the spectrum as plain UTF-8 text in columns")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("latin-1")
-    return re.split(r"\r\n|\r|\n", text), hashlib.sha256(content).hexdigest()
+    return re.split(r"\r\n|\r|\n", text)
+
+
+def read_lines(path: Path) -> tuple[list[str], str]:
+    """The lines of a text file, and its sha256.
+
+    Raises:
+      SpectrumError: missing, a folder, unreadable, empty, too long, or not text.
+    """
+    content = read_bytes(path)
+    return decode_lines(path, content), hashlib.sha256(content).hexdigest()
 
 
 def parse_number(token: str) -> float | None:
@@ -60,6 +79,11 @@ def parse_number(token: str) -> float | None:
         return None
     try:
         return float(token)
+    except ValueError:
+        pass
+    match = re.fullmatch(r"([+-]?[\d.]+)[dD]([+-]?\d+)", token)  # as Fortran writes 1.0D-02
+    try:
+        return float(f"{match[1]}e{match[2]}") if match else None
     except ValueError:
         return None
 
