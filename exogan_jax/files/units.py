@@ -47,7 +47,7 @@ _IN_NAMES = {
 # What a planet's spectrum can hold; outside, a unit is not guessed from numbers.
 SHORTEST_UM, LONGEST_UM = 0.2, 60.0
 SHALLOWEST, DEEPEST = 1e-5, 0.1  # median depth as a fraction
-SMALLEST_ERROR = 1e-6  # median error as a fraction
+SMALLEST_ERROR = 3e-6  # median error as a fraction
 
 
 def parse_unit(text: str) -> str | None:

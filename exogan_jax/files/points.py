@@ -1,0 +1,302 @@
+"""The points of a spectrum, in um and as fractions, from the columns of a reading.
+
+Rows that lack a value, are flagged, or hold a limit are left out, and counted in a note.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from exogan_jax.files.positions import is_flag, touching
+from exogan_jax.files.roles import LENGTH_ROLES, REMEDY, VALUE_ROLES, WIDTH_ROLES, Reading
+from exogan_jax.files.tables import Table
+from exogan_jax.files.units import depth_units, length_units, to_fraction, to_um
+
+
+class Points(NamedTuple):
+    """A spectrum's points (n,), as the file gives them but for the units."""
+
+    wavelength_um: np.ndarray
+    half_width_um: np.ndarray  # 0 where the file gives no width
+    depth: np.ndarray  # (Rp/Rs)^2 as a fraction
+    sigma: np.ndarray  # 1-sigma error; of two-sided errors the mean
+    two_sided: np.ndarray | None  # (2, n): the error downward, the error upward; None if one
+    instrument: np.ndarray | None  # (n,) text
+    rows: np.ndarray  # (n,) row of the table, from 0
+    star_radius: float | None  # [R_sun], if the table gives it
+    units: dict[str, str]  # role -> unit that was used
+    notes: tuple[str, ...]
+
+
+def _kept_rows(table: Table, reading: Reading, notes: list[str]) -> np.ndarray:
+    """The rows of the table that hold a measured point."""
+    n = len(table.rows)
+    keep = np.ones(n, bool) if reading.rows is None else np.isin(np.arange(n), reading.rows)
+    needed = [r for r in VALUE_ROLES if r in reading.parts]
+    needed += [r for r in ("wavelength", "wavenumber") if r in reading.parts][:1] or ["low_edge"]
+    values = {r: table.columns[p.column].values for r, p in reading.parts.items()}
+
+    def leave_out(bad: np.ndarray, why: str) -> None:
+        nonlocal keep
+        lost = np.flatnonzero(bad & keep)
+        if lost.size:
+            count = f"{lost.size} row{'s' if lost.size > 1 else ''}"
+            first = f"{'the first on ' if lost.size > 1 else ''}{table.where(lost[0])}"
+            notes.append(f"{table.path}: left out {count} {why} ({first})")
+            keep = keep & ~bad
+
+    for role in needed:
+        infinite = np.isinf(values[role]) & keep
+        if infinite.any():
+            row = int(np.argmax(infinite))
+            what = f"{table.title(reading.parts[role].column)} is {values[role][row]:g}"
+            table.fail(f"{what}, not a finite number", "remove the row, or put # before it", row)
+    leave_out(np.any([np.isnan(values[r]) for r in needed], axis=0), "with missing values")
+    if not keep.any():
+        table.fail("every row has a missing value", "give wavelength, depth and error in each row")
+    for role, why in (("quality", "flagged by"), ("good", "not good by"), ("limit", "limits by")):
+        if role in values:
+            bad = values[role] == 0 if role == "good" else np.nan_to_num(values[role]) != 0
+            if (bad & keep).sum() == keep.sum():
+                column = table.title(reading.parts[role].column)
+                notes.append(f"{table.path}: {column} would flag every row, and is not used")
+            else:
+                leave_out(bad, f"{why} {table.title(reading.parts[role].column)}")
+    return np.flatnonzero(keep)
+
+
+def _length_unit(table: Table, reading: Reading, wavelength: np.ndarray, column: int) -> str:
+    """The unit of wavelengths that have none: the only one that is plausible."""
+    fits = length_units(wavelength)
+    if len(fits) == 1:
+        return fits[0]
+    role = "wavelength" if "wavelength" in reading.parts else "low_edge"
+    title = table.title(column)
+    found = f"{title} runs from {wavelength.min():g} to {wavelength.max():g}"
+    remedy = f"say its unit: --units {role}=um (or nm, Angstrom, m, mm, cm-1)"
+    if fits:
+        table.fail(f"{found}, which can be in {' or '.join(fits)}", remedy)
+    if 0 < wavelength.min() < wavelength.max() < 0.2:
+        remedy += "; multiply by 1000 if these are mm"
+    if np.any((wavelength > 0.2) & (wavelength < 60)) and wavelength.min() > 0:
+        return "um"  # some lie outside what models know, and are named later
+    table.fail(f"{found}: no wavelength within what a model knows in um, nm, Angstrom or m", remedy)
+
+
+def _depth_unit(
+    table: Table, reading: Reading, role: str, value: np.ndarray, error: np.ndarray, row: int
+) -> str:
+    """The unit of depths or Rp/Rs that have none: the only one that is plausible."""
+    column = reading.parts[role].column
+    title = table.title(column)
+    if role == "rp_rs":
+        if np.median(value) < 1:
+            return "fraction"
+        table.fail(f"{title} is {value[0]:g}, no Rp/Rs", f"say its unit: --units {role}=ppm", row)
+    bad = value <= 0
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        what = f"{title} is {value[row]:g}, not positive"
+        table.fail(what, "give the whole (Rp/Rs)^2, not a difference", row)
+    fits = depth_units(value, error)
+    if len(fits) == 1:
+        return fits[0]
+    names = ", ".join(fits) if fits else "no unit"
+    remedy = "say its unit: --units depth=ppm,error=ppm (or percent, per mille, fraction)"
+    if 0.1 < np.median(value) < 0.32 and fits != ["ppm"]:
+        remedy += ", or --columns with rp_rs if it is Rp/Rs"
+    scatter = float(np.median(error))
+    if scatter > np.median(value):
+        what = f"the error beside it, {error[0]:g}, is larger: are they in different units?"
+    elif fits:
+        what = f"which can be in {' or '.join(fits)}"
+    else:
+        what = f"with the error {error[0]:g} a planet's depth in {names}"
+    table.fail(f"{title} is {value[0]:g}, {what}", remedy, row)
+
+
+def _bins(
+    table: Table, reading: Reading, keep: np.ndarray, units: dict[str, str], notes: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bin centres and half widths in um."""
+
+    def column(role: str) -> np.ndarray:
+        return table.columns[reading.parts[role].column].values[keep]
+
+    parts = reading.parts
+    main = next(r for r in ("wavelength", "wavenumber", "low_edge") if r in parts)
+    values = column(main)
+    if np.any(values <= 0):
+        row = int(np.flatnonzero(values <= 0)[0])
+        what = f"{table.title(parts[main].column)} is {values[row]:g}, not positive"
+        table.fail(what, "give wavelengths in um", int(keep[row]))
+    unit = parts[main].unit or _length_unit(table, reading, values, parts[main].column)
+    units[main] = unit
+    centre = to_um(values, unit)
+    if "low_edge" in parts:
+        both = [to_um(column(r), parts[r].unit or unit) for r in ("low_edge", "high_edge")]
+        units.update({r: parts[r].unit or unit for r in ("low_edge", "high_edge")})
+        low, high = np.minimum(*both), np.maximum(*both)
+        half, middle = (high - low) / 2, (low + high) / 2
+        if main == "low_edge":
+            return middle, np.nan_to_num(half)
+        outside = (centre < low) | (centre > high)
+        if outside.any():
+            row = int(np.flatnonzero(outside)[0])
+            what = f"the wavelength {centre[row]:g} um lies outside its bin"
+            what += f" {low[row]:g} to {high[row]:g} um"
+            table.fail(what, REMEDY, int(keep[row]))
+        off = np.abs(centre - middle) > 0.2 * half
+        if off.any():
+            notes.append(f"{table.path}: {off.sum()} wavelengths lie off the middle of their bins, "
+                         "which counts")
+        return np.where(off, middle, centre), np.nan_to_num(half)
+    role = next((r for r in WIDTH_ROLES if r in parts), None)
+    if role is None:
+        return centre, np.zeros(len(centre))
+    raw = column(role)
+    if is_flag(raw):
+        what = f"{table.title(parts[role].column)}, read as {role}, holds only 0 and 1: a flag?"
+        table.fail(what, REMEDY, int(keep[int(np.argmax(raw))]))
+    negative = raw < 0
+    if negative.any():
+        row = int(np.flatnonzero(negative)[0])
+        what = f"{table.title(parts[role].column)} is {raw[row]:g}, a negative bin width"
+        table.fail(what, "give bin widths in um, 0 for none", int(keep[row]))
+    width_unit = parts[role].unit or unit
+    units[role] = width_unit
+    if width_unit == "cm-1" or unit == "cm-1":
+        wide = values - raw, values + raw
+        width = np.abs(to_um(wide[0], unit) - to_um(wide[1], unit)) / 2 if unit == "cm-1" else raw
+    else:
+        width = to_um(raw, width_unit)
+    gaps = np.isnan(width)
+    if gaps.any():
+        notes.append(f"{table.path}: {gaps.sum()} rows give no bin width")
+    width = np.nan_to_num(width)
+    return centre, _halved(table, role, reading, centre, width, notes)
+
+
+def _halved(
+    table: Table,
+    role: str,
+    reading: Reading,
+    centre: np.ndarray,
+    width: np.ndarray,
+    notes: list[str],
+) -> np.ndarray:
+    """Half widths from what the column holds: of a mere "width", whichever makes the bins touch."""
+    if role == "half_width":
+        return width
+    if role == "full_width" and reading.parts[role].how != "numbers":
+        return width / 2
+    as_half, as_full = touching(centre, width), touching(centre, width / 2)
+    half = as_half >= 0.5 and as_half > as_full
+    if role == "width" or half:
+        seen = max(as_half, as_full) >= 0.5
+        why = "the bins touch so" if seen else "the bins touch neither so nor as half widths"
+        what = "half widths" if half else "full widths"
+        title = table.title(reading.parts[role].column)
+        notes.append(f"{table.path}: {title} is read as {what}: {why}")
+    return width if half else width / 2
+
+
+def _values(
+    table: Table, reading: Reading, keep: np.ndarray, units: dict[str, str], notes: list[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Depths, errors, and two-sided errors (2, n) or None, as fractions."""
+
+    def column(role: str) -> np.ndarray:
+        return table.columns[reading.parts[role].column].values[keep]
+
+    parts = reading.parts
+    role = "depth" if "depth" in parts else "rp_rs"
+    value = column(role)
+    sides = [r for r in ("error_low", "error_up") if r in parts] or ["error"]
+    errors = {}
+    for side in sides:
+        raw = column(side)
+        if side == "error_low" and np.all(raw <= 0):
+            raw = -raw  # signed, as the archive writes it
+        bad = raw <= 0
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            what = f"{table.title(parts[side].column)} is {raw[row]:g}, not positive"
+            table.fail(what, "give 1-sigma errors above 0", int(keep[row]))
+        errors[side] = raw
+    units[role] = parts[role].unit
+    if not units[role]:
+        declared = [parts[side].unit for side in sides if parts[side].unit]
+        mean = np.mean(list(errors.values()), axis=0)
+        if not declared:
+            units[role] = _depth_unit(table, reading, role, value, mean, int(keep[0]))
+        else:  # the errors' unit is known: the depths' is the one that gives a planet
+            scaled = to_fraction(mean, declared[0])
+            alone = depth_units(value, np.minimum(scaled, value))
+            same = to_fraction(value, declared[0])
+            fits = 1e-5 <= np.median(same) <= 0.1
+            units[role] = declared[0] if fits or len(alone) != 1 else alone[0]
+            if fits and alone == ["fraction"] and declared[0] != "fraction":
+                what = f"{table.title(parts[role].column)} has no unit, but its errors have"
+                table.fail(what, "say it: --units depth=UNIT", int(keep[0]))
+    depth = to_fraction(value, units[role])
+    converted = {}
+    for side, raw in errors.items():
+        units[side] = parts[side].unit or units[role]
+        converted[side] = to_fraction(raw, units[side])
+    if role == "rp_rs":
+        converted = {side: 2 * np.abs(depth) * error for side, error in converted.items()}
+        depth = np.sign(depth) * depth**2
+        notes.append(f"{table.path}: {table.title(parts[role].column)} is Rp/Rs: squared, its "
+                     "errors propagated")
+    if len(sides) == 1:
+        if sides[0] != "error":
+            notes.append(f"{table.path}: only one side's errors are given; taken for both")
+        return depth, converted[sides[0]], None
+    low, up = converted["error_low"], converted["error_up"]
+    most = float(np.max(np.abs(up - low) / np.minimum(up, low)))
+    if most > 0:
+        notes.append(f"{table.path}: errors up and down differ by up to {100 * most:.0f} %; kept, "
+                     "but the likelihood takes their mean as a Gaussian's")
+    return depth, (low + up) / 2, np.stack([low, up])
+
+
+def points_of(table: Table, reading: Reading) -> Points:
+    """The points of a reading.
+
+    Raises:
+      SpectrumError: no row is left, a value is not positive, or a unit is in doubt.
+    """
+    notes = list(reading.notes)
+    keep = _kept_rows(table, reading, notes)
+    units: dict[str, str] = {}
+    centre, half = _bins(table, reading, keep, units, notes)
+    depth, sigma, sides = _values(table, reading, keep, units, notes)
+    guessed = [
+        f"{table.title(part.column)} is {role}" + (f" [{units[role]}]" if role in units else "")
+        for role, part in reading.parts.items()
+        if part.how == "numbers" or (role in units and not part.unit)
+    ]
+    known_roles = [r for r in (*LENGTH_ROLES, *VALUE_ROLES) if r in reading.parts]
+    if any(reading.parts[r].how == "numbers" for r in known_roles):
+        notes.append(f"{table.path}: read by the numbers: {', '.join(guessed)}")
+    elif guessed:
+        notes.append(f"{table.path}: units by the numbers: {', '.join(guessed)}")
+    instrument = None
+    if "instrument" in reading.parts:
+        column = table.columns[reading.parts["instrument"].column]
+        if column.numeric:
+            name = column.name or "instrument"
+            gaps = np.isnan(column.values)
+            text = np.where(gaps, "", [f"{name} {x:g}" for x in column.values])
+        else:
+            text = column.values
+        instrument = text[keep] if (text[keep] != "").any() else None
+    star = None
+    if "star_radius" in reading.parts:
+        radii = table.columns[reading.parts["star_radius"].column].values[keep]
+        known = radii[np.isfinite(radii)]
+        star = float(known[0]) if known.size and np.ptp(known) == 0 else None
+    return Points(centre, half, depth, sigma, sides, instrument, keep, star, units, tuple(notes))

@@ -1,0 +1,318 @@
+"""Which column of a table plays which role, by name or as the user says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from exogan_jax.files.columns import DIFFERENCE, IGNORED, ROLES, UNKNOWN, Named, describe
+from exogan_jax.files.tables import Table
+from exogan_jax.files.text import quoted
+from exogan_jax.files.units import DEPTHS, LENGTHS, WAVENUMBER, parse_unit
+
+LENGTH_ROLES = ("wavelength", "wavenumber", "low_edge", "high_edge", "half_width", "full_width")
+LENGTH_ROLES += ("width",)
+VALUE_ROLES = ("depth", "rp_rs", "error", "error_up", "error_low")
+WIDTH_ROLES = ("half_width", "full_width", "width")
+REMEDY = "say which is which: --columns wavelength,depth,error (one role a column, - for none)"
+
+
+class Part(NamedTuple):
+    """One column in its role."""
+
+    column: int
+    unit: str  # as in `units`; "" where the numbers must tell
+    how: str  # where role and unit come from: "name", "choice" or "numbers"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One spectrum of a table: the columns that it is made of."""
+
+    parts: dict[str, Part]  # role -> column
+    label: str = ""
+    rows: np.ndarray | None = None  # which rows of the table belong to it; None for all
+    notes: tuple[str, ...] = ()
+
+    @property
+    def settled(self) -> bool:
+        """Whether the user said what the columns or units are."""
+        return any(part.how == "choice" for part in self.parts.values())
+
+
+def listing(table: Table, indices: Iterable[int] | None = None, most: int = 8) -> str:
+    """The names of columns, for a message."""
+    chosen = list(range(len(table.columns)) if indices is None else indices)
+    names = [quoted(table.columns[i].name or f"column {i + 1}")[1:-1] for i in chosen]
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _unit(table: Table, index: int, role: str, named: Named) -> str:
+    """The unit of a column from the file: its unit's entry, or else its name."""
+    written = table.columns[index].unit.strip()
+    unit = parse_unit(written) if written else named.unit
+    title = table.title(index)
+    known = (*LENGTHS, WAVENUMBER) if role in LENGTH_ROLES else tuple(DEPTHS)
+    if unit == "fraction" and role in LENGTH_ROLES:
+        return ""
+    if unit is None or (unit and unit not in known):
+        table.fail(
+            f"{title} is in {quoted(written or named.unit)}, which is no unit of a {role}",
+            f"say it by --units {table.columns[index].name or role}=UNIT, one of {', '.join(known)}",
+        )
+    return unit
+
+
+def _first(found: list[tuple[int, Named]], role: str, label: str) -> int | None:
+    """The first column of this role: one with the label, or else one without."""
+    for wanted in dict.fromkeys((label, "")):
+        for index, named in found:
+            if named.role == role and named.label == wanted:
+                return index
+    matches = [index for index, named in found if named.role == role]
+    return matches[0] if len(matches) == 1 else None
+
+
+def _errors(
+    table: Table, found: list[tuple[int, Named]], value: tuple[int, Named], alone: bool
+) -> dict[str, int]:
+    """The error columns (role -> index) of a depth or Rp/Rs column, {} if there are none."""
+    of = "depth" if value[1].role == "depth" else "rp_rs"
+    fitting = [
+        (i, n) for i, n in found if n.role.startswith("error") and n.of in ("", of)
+    ]
+    labelled = [(i, n) for i, n in fitting if n.label == value[1].label]
+    chosen = labelled or (fitting if alone else [(i, n) for i, n in fitting if not n.label])
+    specific = [(i, n) for i, n in chosen if n.of == of]
+    chosen = specific or chosen
+    numbered = {n.label: i for i, n in chosen if n.role == "error"}
+    if set(numbered) == {"1", "2"}:  # the archive's err1 and err2: upper and lower
+        return {"error_up": numbered["1"], "error_low": numbered["2"]}
+    out: dict[str, int] = {}
+    for index, named in chosen:
+        if named.role in out:
+            both = f"{table.title(out[named.role])} and {table.title(index)}"
+            table.fail(f"both {both} could hold the errors", REMEDY)
+        out[named.role] = index
+    if "error_low" in out and "error_up" not in out and "error" in out:  # E_x, e_x; err, err_low
+        out["error_up"] = out.pop("error")
+    elif "error_up" in out and "error_low" not in out and "error" in out:
+        out["error_low"] = out.pop("error")
+    return {"error": out["error"]} if "error" in out else out
+
+
+def _complete(table: Table, index: int, errors: dict[str, int]) -> int:
+    """How many rows have a value and its errors."""
+    columns = [table.columns[i].values for i in (index, *errors.values())]
+    return int(np.sum(np.all([np.isfinite(x) for x in columns if x.dtype.kind == "f"], axis=0)))
+
+
+def named_readings(table: Table) -> list[Reading]:
+    """The spectra of a table whose columns have names, at least one.
+
+    Raises:
+      SpectrumError: no wavelengths, depths or errors among the names.
+    """
+    found = [(i, describe(column.name)) for i, column in enumerate(table.columns)]
+    values = [(i, n) for i, n in found if n.role in ("depth", "rp_rs")]
+    if not values:
+        relative = [i for i, n in found if n.role == DIFFERENCE]
+        if relative:
+            problem = f"{table.title(relative[0])} holds differences from a mean, not whole depths"
+            table.fail(problem, "add the mean depth, and give the whole (Rp/Rs)^2")
+        table.fail(f"no column of depths is known among {listing(table)}", REMEDY)
+    notes = []
+    labels = {n.label for _, n in values}
+    options: dict[str, list[tuple[int, int, Named, dict[str, int]]]] = {}
+    without = []
+    for value in values:
+        errors = _errors(table, found, value, len(labels) == 1)
+        if errors:
+            complete = _complete(table, value[0], errors)
+            options.setdefault(value[1].label, []).append((complete, *value, errors))
+        else:
+            without.append(value[0])
+    if not options:
+        what = listing(table)
+        table.fail(f"no column of errors is known among {what}", REMEDY)
+    readings, used = [], set()
+    for label, group in options.items():
+        # The most complete; of equals, depths rather than Rp/Rs, then the first.
+        best = max(group, key=lambda g: (g[0], g[2].role == "depth", -g[1]))
+        columns = {best[2].role: best[1], **best[3]}
+        for role in (*LENGTH_ROLES, "instrument", "quality", "good", "limit", "planet"):
+            index = _first(found, role, label)
+            if index is not None:
+                columns[role] = index
+        columns.update(_instrument(table, found))
+        parts = _parts(table, columns, found)
+        used |= {part.column for part in parts.values()}
+        readings.append(Reading(parts, label))
+    unused = [
+        i for i, n in found
+        if i not in used and n.role == UNKNOWN and table.columns[i].name and i not in without
+    ]
+    if unused:
+        notes.append(f"{table.path}: not known and left out: {listing(table, unused, 4)}")
+    if without:
+        notes.append(f"{table.path}: left out, having no errors: {listing(table, without, 4)}")
+    return [replace(reading, notes=tuple(notes)) for reading in readings]
+
+
+def _instrument(table: Table, found: list[tuple[int, Named]]) -> dict[str, int]:
+    """The column that tells instruments apart, or else the first that names one."""
+    filled = []
+    for index, named in found:
+        values = table.columns[index].values
+        if named.role == "instrument":
+            held = values[values != ""] if values.dtype.kind == "U" else values[np.isfinite(values)]
+            if held.size:
+                filled.append((len(np.unique(held)) > 1, index))
+    varying = [index for varies, index in filled if varies]
+    return {"instrument": (varying or [index for _, index in filled])[0]} if filled else {}
+
+
+def _parts(
+    table: Table, columns: dict[str, int], found: list[tuple[int, Named]]
+) -> dict[str, Part]:
+    """The columns with their units; those that say where a bin is must be enough."""
+    edges = {"low_edge", "high_edge"} <= set(columns)
+    if not edges:
+        columns = {k: i for k, i in columns.items() if k not in ("low_edge", "high_edge")}
+    if not ({"wavelength", "wavenumber"} & set(columns) or edges):
+        table.fail(f"no column of wavelengths is known among {listing(table)}", REMEDY)
+    if "wavelength" in columns:
+        columns.pop("wavenumber", None)
+    parts = {}
+    for role, index in columns.items():
+        numeric = role not in ("instrument", "planet")
+        if numeric and not table.columns[index].numeric:
+            if role in ("quality", "good", "limit", *WIDTH_ROLES):
+                continue
+            table.fail(f"{table.title(index)} holds text, not numbers", REMEDY)
+        known = role in LENGTH_ROLES or role in VALUE_ROLES
+        unit = _unit(table, index, role, found[index][1]) if known else ""
+        parts[role] = Part(index, unit or (WAVENUMBER if role == "wavenumber" else ""), "name")
+    return parts
+
+
+def _entry(table: Table, key: str) -> int | None:
+    """The column that a user calls by its name or number, None if there is none."""
+    names = [column.name for column in table.columns]
+    if key in names:
+        return names.index(key)
+    folded = [name.casefold() for name in names]
+    if key.casefold() in folded:
+        return folded.index(key.casefold())
+    return int(key) - 1 if key.isdecimal() and 0 < int(key) <= len(names) else None
+
+
+def _chosen_role(table: Table, text: str) -> str:
+    """The role that a user's word means, "" for none."""
+    plain = re.sub(r"[\s-]+", "_", text.strip()).casefold()
+    if plain in ("", "_", "skip", "none", "ignore"):
+        return ""
+    if plain in ROLES:
+        return plain
+    role = describe(text).role
+    if role in ("", IGNORED, DIFFERENCE):
+        table.fail(f"--columns: {quoted(text)} is no role", f"choose from {', '.join(ROLES)}, or -")
+    return role
+
+
+def chosen_columns(table: Table, columns: str) -> dict[str, int]:
+    """Role -> column as the user says: "wavelength,half_width,depth,error", one a column of the
+    file, or "depth=NAME,error=NAME".
+
+    Raises:
+      SpectrumError: a role or a column that there is not, or one said twice.
+    """
+    entries = [entry.strip() for entry in columns.split(",")]
+    if not any("=" in entry for entry in entries) and len(entries) > len(table.columns):
+        found = f"the file has {len(table.columns)} columns"
+        table.fail(f"--columns names {len(entries)}, but {found}", "give one role a column")
+    out: dict[str, int] = {}
+    for position, entry in enumerate(entries):
+        text, equals, name = entry.partition("=")
+        role = _chosen_role(table, text)
+        index = _entry(table, name.strip()) if equals else position
+        if index is None:
+            table.fail(f"--columns: no column {quoted(name)}", f"there are {listing(table)}")
+        if role and role in out:
+            table.fail(f"--columns: {role} is named twice", "name each role once")
+        if role:
+            out[role] = index
+    return out
+
+
+def chosen_units(table: Table, units: str, columns: str | None) -> dict[int, str]:
+    """Column -> unit as the user says: "um,um,ppm,ppm", one a column, or "wave=mm,depth=ppm" by the
+    column's name or role.
+
+    Raises:
+      SpectrumError: a unit or a column that there is not.
+    """
+    entries = [entry.strip() for entry in units.split(",")]
+    pairs = [entry.strip() for entry in (columns or "").split(",")]
+    if any("=" in entry for entry in pairs):  # in the order in which --columns named them
+        places = [_entry(table, pair.partition("=")[2].strip()) for pair in pairs]
+    else:
+        places = list(range(len(table.columns)))
+    if not any("=" in entry for entry in entries) and len(entries) > len(places):
+        found = f"there are {len(places)} columns"
+        table.fail(f"--units gives {len(entries)}, but {found}", "give one unit a column, - for none")
+    out: dict[int, str] = {}
+    for position, entry in enumerate(entries):
+        name, equals, text = entry.rpartition("=")
+        indices = [places[position]] if not equals else [_entry(table, name)]
+        if equals and indices == [None]:
+            role = _chosen_role(table, name)
+            indices = [i for i, c in enumerate(table.columns) if describe(c.name).role == role]
+        if not indices or None in indices:
+            table.fail(f"--units: no column {quoted(name)}", f"there are {listing(table)}")
+        if text in ("", "-", "none"):
+            continue
+        unit = parse_unit(text)
+        if unit is None:
+            known = ", ".join((*LENGTHS, WAVENUMBER, *DEPTHS))
+            table.fail(f"--units: {quoted(text)} is no unit", f"choose from {known}")
+        out.update({index: unit for index in indices if index is not None})
+    return out
+
+
+def with_choices(table: Table, reading: Reading, units: dict[int, str]) -> Reading:
+    """The reading with the units that the user says.
+
+    Raises:
+      SpectrumError: a length for a depth, or the like.
+    """
+    parts = dict(reading.parts)
+    for role, part in parts.items():
+        unit = units.get(part.column)
+        known = (*LENGTHS, WAVENUMBER) if role in LENGTH_ROLES else tuple(DEPTHS)
+        if unit and unit not in known:
+            problem = f"--units: {table.title(part.column)} is read as {role}, which has no {unit}"
+            table.fail(problem, f"choose from {', '.join(known)}, or name the roles by --columns")
+        if unit:
+            parts[role] = Part(part.column, unit, "choice")
+    return replace(reading, parts=parts)
+
+
+def chosen_reading(table: Table, columns: str) -> Reading:
+    """The reading that the user asks for.
+
+    Raises:
+      SpectrumError: wavelengths, depths or errors are not among it.
+    """
+    chosen = chosen_columns(table, columns)
+    found = [(i, describe(column.name)) for i, column in enumerate(table.columns)]
+    have = set(chosen)
+    if not {"depth", "rp_rs"} & have or not {"error", "error_up", "error_low"} & have:
+        table.fail(f"--columns {quoted(columns)} lacks a depth or an error", REMEDY)
+    parts = _parts(table, chosen, found)
+    return Reading({role: part._replace(how="choice") for role, part in parts.items()})
