@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from exogan_jax import grid as grid
     from exogan_jax.api import retrieve as retrieve
     from exogan_jax.files.checkpoints import load_model as load_model
+    from exogan_jax.files.spectra import Spectrum as Spectrum
+    from exogan_jax.files.spectra import SpectrumError as SpectrumError
+    from exogan_jax.files.spectra import read_spectra as read_spectra
+    from exogan_jax.files.spectra import read_spectrum as read_spectrum
+    from exogan_jax.files.spectra import write_spectrum as write_spectrum
     from exogan_jax.gan.model import Model as Model
     from exogan_jax.physics.observation import Observation as Observation
     from exogan_jax.physics.opacity import OpacityTable as OpacityTable
@@ -34,10 +39,15 @@ _SOURCES = {
     "Retrieval": "exogan_jax.retrieval.results",
     "load_model": "exogan_jax.files.checkpoints",
     "load_opacities": "exogan_jax.physics.opacity",
+    "Spectrum": "exogan_jax.files.spectra",
+    "SpectrumError": "exogan_jax.files.spectra",
     "read_opacities": "exogan_jax.physics.user_tables",
+    "read_spectra": "exogan_jax.files.spectra",
+    "read_spectrum": "exogan_jax.files.spectra",
     "retrieve": "exogan_jax.api",
     "save_opacities": "exogan_jax.physics.opacity",
     "transit_depth": "exogan_jax.physics.transit",
+    "write_spectrum": "exogan_jax.files.spectra",
 }
 __all__ = [*_SOURCES, "aspa", "grid"]
 

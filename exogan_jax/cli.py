@@ -55,8 +55,9 @@ def _parser() -> argparse.ArgumentParser:
         "retrieve",
         help="retrieve atmospheric parameters from transmission spectra",
         description="Retrieves H2O, CO2, CO, CH4, mass, radius and temperature from each spectrum. "
-        "A FILE has columns wavelength [um], transit depth, 1-sigma error and, if you like, bin "
-        "width [um]. A file of the same name that ends in .par gives the star's radius.",
+        "A FILE is a table of wavelengths, transit depths and errors: text, CSV, ECSV, IPAC, FITS, "
+        "HDF5 or NetCDF; `exogan inspect FILE` shows how it is read. A file of the same name that "
+        "ends in .par gives the star's radius.",
         epilog="Writes DIR/summary.ecsv, and posterior.nc and figures in DIR/<spectrum>/. "
         "A spectrum already done in DIR with the same input and options is not done again.",
     )
@@ -88,19 +89,57 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--no-plots", action="store_true", help="write no figures")
     sub.add_argument("--overwrite", action="store_true", help="do everything again")
+    _add_reading_options(sub)
+    sub = commands.add_parser(
+        "inspect",
+        help="show what is read from the file of a spectrum",
+        description="Shows the columns of each FILE with the roles and units they are given, "
+        "the number of points, their range, signal to noise, instruments, a plot and all notes.",
+    )
+    sub.add_argument("files", nargs="+", metavar="FILE", help="a spectrum")
+    sub.add_argument("--png", metavar="PNG", type=Path, help="draw the spectra into this file too")
+    _add_reading_options(sub)
     commands.add_parser("models", help="list the models that ship with the package")
     commands.add_parser("data", help="build datasets for training (`exogan data --help`)")
     return parser
 
 
-def _read_all(files: Sequence[str]) -> tuple[list[Spectrum], int]:
-    """The spectra that can be read, and the number that cannot; reports the latter."""
+def _add_reading_options(sub: argparse.ArgumentParser) -> None:
+    """The options that settle how files are read."""
+    sub.add_argument(
+        "--columns",
+        metavar="ROLES",
+        help="what the columns are, as wavelength,half_width,depth,error (- for none), or "
+        "depth=NAME,error=NAME,wavelength=NAME",
+    )
+    sub.add_argument(
+        "--units",
+        metavar="UNITS",
+        help="of the columns, as um,um,ppm,ppm, or NAME=nm by a column's name or role",
+    )
+    sub.add_argument("--select", metavar="NAME", help="which of several spectra in a file")
+    sub.add_argument("--star-radius", metavar="R_SUN", type=float, help="instead of the .par's")
+
+
+def _choices(args: argparse.Namespace) -> dict[str, Any]:
+    return {key: getattr(args, key) for key in ("columns", "units", "select", "star_radius")}
+
+
+def _read_all(files: Sequence[str], choices: dict[str, Any]) -> tuple[list[Spectrum], int]:
+    """The spectra that can be read, ready for the model, and the number that cannot; reports what
+    was read, and what could not be.
+    """
+    from exogan_jax import grid
+    from exogan_jax.files.averaging import averaged_spectrum
+    from exogan_jax.files.inspect import line_of
     from exogan_jax.files.spectra import SpectrumError, read_spectrum
 
     spectra, bad = [], 0
     for file in files:
         try:
-            spectrum = read_spectrum(file)
+            spectrum = read_spectrum(file, **choices)
+            _say("read", line_of(spectrum))
+            spectrum = averaged_spectrum(spectrum, grid.WAVELENGTH_UM)
             for note in spectrum.notes:
                 _say("note", note)
             spectra.append(spectrum)
@@ -204,7 +243,7 @@ def _retrieve(args: argparse.Namespace) -> int:
     files = list(args.files)
     if args.example:
         files.append(str(importlib.resources.files("exogan_jax") / "assets" / "example.dat"))
-    spectra, bad = _read_all(files)
+    spectra, bad = _read_all(files, _choices(args))
     if not spectra:
         return 2
     names = _distinct_names(spectra)
@@ -257,6 +296,38 @@ def _retrieve(args: argparse.Namespace) -> int:
     return 2 if bad or unusable else 1 if failed else 0
 
 
+def _inspect(args: argparse.Namespace) -> int:
+    from exogan_jax import grid
+    from exogan_jax.files.averaging import averaged_spectrum
+    from exogan_jax.files.inspect import report, save_png
+    from exogan_jax.files.spectra import SpectrumError, read_spectra, read_spectrum
+
+    choices = _choices(args)
+    spectra, bad = [], 0
+    for file in args.files:
+        try:
+            if choices["select"] is None:
+                rest = {key: value for key, value in choices.items() if key != "select"}
+                found = read_spectra(file, **rest)
+            else:
+                found = [read_spectrum(file, **choices)]
+        except SpectrumError as error:
+            _say("error", error)
+            bad += 1
+            continue
+        for spectrum in found:
+            spectra.append(spectrum)
+            averaged = averaged_spectrum(spectrum, grid.WAVELENGTH_UM)
+            text = report(spectrum._replace(notes=averaged.notes))
+            print(text.encode(errors="backslashreplace").decode(), end="\n\n", flush=True)
+    if args.png and spectra:
+        try:
+            save_png(args.png, spectra)
+        except OSError as error:
+            raise _UserError(f"--png: cannot write {args.png} ({error.strerror})") from None
+    return 2 if bad else 0
+
+
 def _models() -> int:
     from exogan_jax.files.report import print_models
 
@@ -290,15 +361,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.command == "models":
         return _models()
-    if not args.files and not args.example:
+    inspecting = args.command == "inspect"
+    if not inspecting and not args.files and not args.example:
         parser.error("name at least one spectrum FILE, or use --example")
     try:
-        return _retrieve(args)
+        return _inspect(args) if inspecting else _retrieve(args)
     except _UserError as error:
         _say("error", error)
         return 2
     except KeyboardInterrupt:
-        _say("error", f"interrupted; run the same command again to go on from {args.out}")
+        again = "" if inspecting else f"; run the same command again to go on from {args.out}"
+        _say("error", f"interrupted{again}")
         return 130
 
 

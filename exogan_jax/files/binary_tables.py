@@ -150,7 +150,9 @@ def _groups(file: Any) -> Iterator[Any]:
     while waiting:
         group = waiting.pop(0)
         inside = [
-            group[name] for name in group if isinstance(group.get(name, getlink=True), h5py.HardLink)
+            group[name]
+            for name in group
+            if isinstance(group.get(name, getlink=True), h5py.HardLink)
         ]
         if any(isinstance(item, h5py.Dataset) for item in inside):
             yield group
@@ -185,8 +187,11 @@ def _group_columns(group: Any) -> tuple[Column, ...]:
         if not isinstance(item, h5py.Dataset) or item.shape is None:
             continue
         if item.dtype.names:  # a table in one dataset, as astropy and h5py write it
-            return _columns(list(item.dtype.names), [""] * len(item.dtype.names),
-                            [item[field] for field in item.dtype.names])
+            return _columns(
+                list(item.dtype.names),
+                [""] * len(item.dtype.names),
+                [item[field] for field in item.dtype.names],
+            )
         unit = item.attrs.get("units", item.attrs.get("unit", ""))
         names.append(name)
         units.append(unit.decode() if isinstance(unit, bytes) else str(unit))
@@ -236,8 +241,11 @@ def hdf_tables(path: Path, content: bytes, sha256: str) -> list[Table]:
         if columns and columns[0].values.size
     ]
     if not tables:
-        fail(path, f"this {form} file holds no arrays of one dimension and one length",
-             "save wavelength, depth and error as such")
+        fail(
+            path,
+            f"this {form} file holds no arrays of one dimension and one length",
+            "save wavelength, depth and error as such",
+        )
     return tables
 
 

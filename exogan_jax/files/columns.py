@@ -97,7 +97,7 @@ WORDS = {
     "good": "good valid use used ok",
     "planet": "planetname plname",
     "ignored": "ecl eclipse emission fpfs fp model models fit bestfit residual residuals ecldepth "
-    "resolution snr flux chi2",
+    "resolution snr flux chi2 authors author url reference ref bibcode doi link comment comments",
     "difference": "relative differential rel diff difference",
 }
 #: Words that say nothing about the role, and do not tell spectra apart.
@@ -107,6 +107,9 @@ FILLERS = set(
     "unit name star stellar exoplanet points point pixel pixels".split()
 )
 _EXACT = {
+    "rp_value": "rp_rs",  # Eureka!, whose rp is in stellar radii
+    "rp_errorneg": "error_low",
+    "rp_errorpos": "error_up",
     "stellar_radius": "star_radius",
     "star_radius": "star_radius",
     "st_rad": "star_radius",
@@ -145,8 +148,9 @@ class Named(NamedTuple):
 def _words(name: str) -> list[str]:
     """The words of a name, Rp/Rs and its square as rprs and rprs2."""
     plain = re.sub(r"[$\\{}]|mathrm|\\rm|text(?=\{)", "", unicodedata.normalize("NFKC", name))
-    plain = _RATIO.sub(lambda m: " rprs2 " if any(m.groups()) else " rprs ", plain)
     plain = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain)
+    plain = _RATIO.sub(lambda m: " rprs2 " if any(m.groups()) else " rprs ", plain)
+    plain = re.sub(r"(?i)\brp(\^|\*\*)2", " rprs2 ", plain)
     words = [word for word in re.split(r"[^\w*σλδ²]+|_+", plain) if word]
     folded = [word if word in ("E",) else word.casefold() for word in words]
     joined: list[str] = []
@@ -204,8 +208,10 @@ def _role(tags: set[str]) -> str:
         return "instrument"
     if "planet" in tags:
         return "planet"
-    if value and tags & {"up", "low", "min", "max", "delta", "width", "half"}:
+    if value and tags & {"min", "max", "delta", "width", "half"}:
         return UNKNOWN  # a bound, a difference, or an error? The user must say
+    if value and tags & {"up", "low"}:  # an error, or a bound: the numbers tell (`points`)
+        return "error_up" if "up" in tags else "error_low"
     if "ratio" in tags:
         return UNKNOWN if "depth" in tags else "rp_rs"
     return "depth" if value else UNKNOWN
@@ -223,7 +229,7 @@ def describe(name: str) -> Named:
     bare, unit = split_unit(name)
     exact = re.sub(r"\W+", "_", bare.strip()).casefold().strip("_")
     if exact in _EXACT:
-        return Named(_EXACT[exact], "", unit, "")
+        return Named(_EXACT[exact], "", unit, "rp_rs" if exact.startswith("rp_err") else "")
     if re.search(r"(depth|\))\s*[-−–]\s*(the\s+)?mean", bare, re.IGNORECASE):
         return Named(DIFFERENCE, "", unit, "")
     words = _words(bare)

@@ -13,6 +13,7 @@ from exogan_jax.files.points import Points
 from exogan_jax.files.positions import touching
 from exogan_jax.files.roles import Reading
 from exogan_jax.files.tables import Table
+from exogan_jax.files.units import SMALLEST_ERROR
 
 _DEEPEST = 0.1  # a planet of a third of its star's radius
 _LEAST_ERROR = 1e-7
@@ -68,15 +69,19 @@ def _check_depths(judge: _Judge) -> None:
     if bad.any():
         row = _first(bad)
         what = f"{title} is {depth[row]:g} as a fraction, not positive"
-        table.fail(what, "give the whole (Rp/Rs)^2, not a difference; average noisy pixels first",
-                   int(points.rows[row]))
+        table.fail(
+            what,
+            "give the whole (Rp/Rs)^2, not a difference; average noisy pixels first",
+            int(points.rows[row]),
+        )
     middle = float(np.median(depth))
     first = f"{title} is {depth[0]:.3g} as a fraction (read in {unit})"
     remedy = "say the unit by --units depth=ppm, or --columns with rp_rs if it is Rp/Rs"
     if np.any(depth >= 1):
         row = _first(depth >= 1)
-        table.fail(f"{title} is {depth[row]:.3g} as a fraction, 1 or more", remedy,
-                   int(points.rows[row]))
+        table.fail(
+            f"{title} is {depth[row]:.3g} as a fraction, 1 or more", remedy, int(points.rows[row])
+        )
     everywhere = np.ones(len(depth), bool)
     if middle > _DEEPEST:
         what = f"{first}, a planet of {np.sqrt(middle):.2f} stellar radii"
@@ -111,6 +116,9 @@ def _check_errors(judge: _Judge) -> None:
         row = _first(small)
         what = f"{title} is {sigma[row]:.3g} as a fraction (read in {unit}), below 0.1 ppm"
         judge.doubt(small, what, remedy, grave=True)
+    elif np.median(sigma) < SMALLEST_ERROR:
+        what = f"{title} is {sigma[0]:.3g} as a fraction (read in {unit}), less than any "
+        judge.doubt(sigma < SMALLEST_ERROR, what + "instrument has reached", remedy, grave=False)
 
 
 def _check_bins(judge: _Judge) -> None:

@@ -150,8 +150,10 @@ def _bins(
             table.fail(what, REMEDY, int(keep[row]))
         off = np.abs(centre - middle) > 0.2 * half
         if off.any():
-            notes.append(f"{table.path}: {off.sum()} wavelengths lie off the middle of their bins, "
-                         "which counts")
+            notes.append(
+                f"{table.path}: {off.sum()} wavelengths lie off the middle of their bins, "
+                "which counts"
+            )
         return np.where(off, middle, centre), np.nan_to_num(half)
     role = next((r for r in WIDTH_ROLES if r in parts), None)
     if role is None:
@@ -174,7 +176,7 @@ def _bins(
         width = to_um(raw, width_unit)
     gaps = np.isnan(width)
     if gaps.any():
-        notes.append(f"{table.path}: {gaps.sum()} rows give no bin width")
+        notes.append(f"{table.path}: no bin width in {gaps.sum()} row(s)")
     width = np.nan_to_num(width)
     return centre, _halved(table, role, reading, centre, width, notes)
 
@@ -188,7 +190,7 @@ def _halved(
     notes: list[str],
 ) -> np.ndarray:
     """Half widths from what the column holds: of a mere "width", whichever makes the bins touch."""
-    if role == "half_width":
+    if role == "half_width" or not width.any():
         return width
     if role == "full_width" and reading.parts[role].how != "numbers":
         return width / 2
@@ -249,17 +251,27 @@ def _values(
     if role == "rp_rs":
         converted = {side: 2 * np.abs(depth) * error for side, error in converted.items()}
         depth = np.sign(depth) * depth**2
-        notes.append(f"{table.path}: {table.title(parts[role].column)} is Rp/Rs: squared, its "
-                     "errors propagated")
+        notes.append(
+            f"{table.path}: {table.title(parts[role].column)} is Rp/Rs: squared, its "
+            "errors propagated"
+        )
     if len(sides) == 1:
         if sides[0] != "error":
             notes.append(f"{table.path}: only one side's errors are given; taken for both")
         return depth, converted[sides[0]], None
     low, up = converted["error_low"], converted["error_up"]
+    if np.all(up > depth) and np.all(low < depth) and np.median(low) > 0.5 * np.median(depth):
+        low, up = depth - low, up - depth
+        notes.append(
+            f"{table.path}: {table.title(parts['error_low'].column)} and its like are "
+            "bounds: their distances from the depth are the errors"
+        )
     most = float(np.max(np.abs(up - low) / np.minimum(up, low)))
     if most > 0:
-        notes.append(f"{table.path}: errors up and down differ by up to {100 * most:.0f} %; kept, "
-                     "but the likelihood takes their mean as a Gaussian's")
+        notes.append(
+            f"{table.path}: errors up and down differ by up to {100 * most:.0f} %; kept, "
+            "but the likelihood takes their mean as a Gaussian's"
+        )
     return depth, (low + up) / 2, np.stack([low, up])
 
 

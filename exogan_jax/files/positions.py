@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from exogan_jax.files.roles import REMEDY, Part, Reading
 from exogan_jax.files.tables import Table
-from exogan_jax.files.units import SHALLOWEST, depth_units, length_units, to_um
+from exogan_jax.files.units import DEEPEST, SHALLOWEST, depth_units, length_units, to_um
 
 #: Layouts by number of columns.
 LAYOUTS = {
@@ -45,9 +45,7 @@ LAYOUTS = {
 }
 
 
-def touching(
-    wavelength: Float[np.ndarray, " n"], half_width: Float[np.ndarray, " n"]
-) -> float:
+def touching(wavelength: Float[np.ndarray, " n"], half_width: Float[np.ndarray, " n"]) -> float:
     """The share of neighbouring bins that touch, within a tenth of their distance; 0 for one bin."""
     order = np.argsort(wavelength, kind="stable")
     w, h = wavelength[order], half_width[order]
@@ -112,7 +110,11 @@ def _fit(
         return None
     if not 0.2 <= np.median(np.abs(down)) / np.median(up) <= 5:
         return None
-    lengths, depths = length_units(w), depth_units(depth, (up + np.abs(down)) / 2)
+    sigma = (up + np.abs(down)) / 2
+    lengths, depths = length_units(w), depth_units(depth, sigma)
+    # Numbers between a grazing planet and a third of the star's radius may be Rp/Rs.
+    if depths != ["fraction"] and SHALLOWEST <= np.median(depth) ** 2 <= DEEPEST:
+        depths = [*depths, "Rp/Rs"] if np.median(sigma) < np.median(depth) else depths
     if natural and (lengths != ["um"] or depths != ["fraction"]):
         return None
     steps = np.sign(np.diff(w))
@@ -240,12 +242,11 @@ def _settle_units(
         ways = " or ".join(f"{u} ({s})" for u, s in zip(lengths, span, strict=True))
         remedy = f"say which: --units {spelled(lengths[0], depths[0])}"
         table.fail(f"the wavelengths, {wavelength[0]:g} for one, can be in {ways}", remedy, 0)
-    middle = float(np.median(depth))
-    squared = depths[0] != "fraction" and SHALLOWEST <= middle**2 <= 0.1
-    if len(depths) > 1 or squared:
-        ways = " or ".join(depths + (["Rp/Rs"] if squared else []))
-        remedy = f"say which: --units {spelled(lengths[0], depths[0])}"
-        if squared:
-            remedy += f", or --columns {','.join(roles).replace('depth', 'rp_rs')} for Rp/Rs"
-        problem = f"column {column + 1} (depth) is {depth[0]:g}, which can be in {ways}"
-        table.fail(problem, remedy, 0)
+    if len(depths) > 1 or depths == ["Rp/Rs"]:
+        remedy = "say which"
+        if depths[0] != "Rp/Rs":
+            remedy += f": --units {spelled(lengths[0], depths[0])}"
+        if "Rp/Rs" in depths:
+            remedy += f": --columns {','.join(roles).replace('depth', 'rp_rs')} for Rp/Rs"
+        what = f"can be in {' or '.join(depths)}" if len(depths) > 1 else "looks like Rp/Rs"
+        table.fail(f"column {column + 1} (depth) is {depth[0]:g}, which {what}", remedy, 0)

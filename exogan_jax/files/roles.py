@@ -83,9 +83,7 @@ def _errors(
 ) -> dict[str, int]:
     """The error columns (role -> index) of a depth or Rp/Rs column, {} if there are none."""
     of = "depth" if value[1].role == "depth" else "rp_rs"
-    fitting = [
-        (i, n) for i, n in found if n.role.startswith("error") and n.of in ("", of)
-    ]
+    fitting = [(i, n) for i, n in found if n.role.startswith("error") and n.of in ("", of)]
     labelled = [(i, n) for i, n in fitting if n.label == value[1].label]
     chosen = labelled or (fitting if alone else [(i, n) for i, n in fitting if not n.label])
     specific = [(i, n) for i, n in chosen if n.of == of]
@@ -118,7 +116,11 @@ def named_readings(table: Table) -> list[Reading]:
     Raises:
       SpectrumError: no wavelengths, depths or errors among the names.
     """
-    found = [(i, describe(column.name)) for i, column in enumerate(table.columns)]
+    found = [
+        (i, describe(column.name))
+        for i, column in enumerate(table.columns)
+        if column.numeric or describe(column.name).role in ("instrument", "planet")
+    ]
     values = [(i, n) for i, n in found if n.role in ("depth", "rp_rs")]
     if not values:
         relative = [i for i, n in found if n.role == DIFFERENCE]
@@ -145,7 +147,15 @@ def named_readings(table: Table) -> list[Reading]:
         # The most complete; of equals, depths rather than Rp/Rs, then the first.
         best = max(group, key=lambda g: (g[0], g[2].role == "depth", -g[1]))
         columns = {best[2].role: best[1], **best[3]}
-        for role in (*LENGTH_ROLES, "instrument", "quality", "good", "limit", "planet"):
+        for role in (
+            *LENGTH_ROLES,
+            "instrument",
+            "quality",
+            "good",
+            "limit",
+            "planet",
+            "star_radius",
+        ):
             index = _first(found, role, label)
             if index is not None:
                 columns[role] = index
@@ -154,7 +164,8 @@ def named_readings(table: Table) -> list[Reading]:
         used |= {part.column for part in parts.values()}
         readings.append(Reading(parts, label))
     unused = [
-        i for i, n in found
+        i
+        for i, n in found
         if i not in used and n.role == UNKNOWN and table.columns[i].name and i not in without
     ]
     if unused:
@@ -189,14 +200,12 @@ def _parts(
     if "wavelength" in columns:
         columns.pop("wavenumber", None)
     parts = {}
-    for role, index in columns.items():
-        numeric = role not in ("instrument", "planet")
-        if numeric and not table.columns[index].numeric:
-            if role in ("quality", "good", "limit", *WIDTH_ROLES):
-                continue
+    by_index = dict(found)
+    for role, index in sorted(columns.items(), key=lambda item: item[1]):
+        if role not in ("instrument", "planet") and not table.columns[index].numeric:
             table.fail(f"{table.title(index)} holds text, not numbers", REMEDY)
         known = role in LENGTH_ROLES or role in VALUE_ROLES
-        unit = _unit(table, index, role, found[index][1]) if known else ""
+        unit = _unit(table, index, role, by_index[index]) if known else ""
         parts[role] = Part(index, unit or (WAVENUMBER if role == "wavenumber" else ""), "name")
     return parts
 
@@ -265,7 +274,9 @@ def chosen_units(table: Table, units: str, columns: str | None) -> dict[int, str
         places = list(range(len(table.columns)))
     if not any("=" in entry for entry in entries) and len(entries) > len(places):
         found = f"there are {len(places)} columns"
-        table.fail(f"--units gives {len(entries)}, but {found}", "give one unit a column, - for none")
+        table.fail(
+            f"--units gives {len(entries)}, but {found}", "give one unit a column, - for none"
+        )
     out: dict[int, str] = {}
     for position, entry in enumerate(entries):
         name, equals, text = entry.rpartition("=")
@@ -292,8 +303,11 @@ def with_choices(table: Table, reading: Reading, units: dict[int, str]) -> Readi
       SpectrumError: a length for a depth, or the like.
     """
     parts = dict(reading.parts)
-    for role, part in parts.items():
+    main = next((parts[r] for r in ("wavelength", "low_edge") if r in parts), None)
+    for role, part in reading.parts.items():
         unit = units.get(part.column)
+        if not unit and main and role in LENGTH_ROLES and part.unit == main.unit:
+            unit = units.get(main.column)  # a file whose um are mm means all of them
         known = (*LENGTHS, WAVENUMBER) if role in LENGTH_ROLES else tuple(DEPTHS)
         if unit and unit not in known:
             problem = f"--units: {table.title(part.column)} is read as {role}, which has no {unit}"

@@ -1,11 +1,16 @@
-"""Observed spectra as text: the published `.dat` format, with the `.par` file beside it."""
+"""Observed spectra from files: any table that an observer has, with the `.par` file beside it.
+
+The steps are modules of their own: `tables` opens a file, `roles` (by names) or `positions` (by
+numbers) say which column is what, `points` brings units and errors to one form, `plausible` refuses
+what cannot be meant.
+"""
 
 from __future__ import annotations
 
 import os
-import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -13,165 +18,315 @@ from jaxtyping import Float
 from exogan_jax import grid
 from exogan_jax.files.atomic import replacing
 from exogan_jax.files.par import format_par, read_par
-from exogan_jax.files.text import SpectrumError, fail, parse_number, quoted, read_lines
-from exogan_jax.physics.observation import Observation, check
+from exogan_jax.files.plausible import check_points
+from exogan_jax.files.points import Points, points_of
+from exogan_jax.files.positions import positional_reading
+from exogan_jax.files.roles import (
+    LENGTH_ROLES,
+    Reading,
+    chosen_reading,
+    chosen_units,
+    named_readings,
+    with_choices,
+)
+from exogan_jax.files.tables import Table, open_tables
+from exogan_jax.files.text import SpectrumError, fail, quoted
+from exogan_jax.files.units import LENGTHS, to_um
 
-__all__ = ["Spectrum", "SpectrumError", "read_spectrum", "write_spectrum"]
+if TYPE_CHECKING:
+    from exogan_jax.physics.observation import Observation
 
-_COLUMNS = ("wavelength", "depth", "error", "bin width")
-_LAYOUT = "give wavelength [um], depth, 1-sigma error and, if you like, bin width [um]"
+__all__ = ["Spectrum", "SpectrumError", "read_spectra", "read_spectrum", "write_spectrum"]
+
 # The binning operator knows points up to half a step outside the grid.
-_HALF_STEP = np.sqrt(grid.WAVELENGTH_UM[-2] / grid.WAVELENGTH_UM[-1])
-_LOW, _HIGH = grid.WAVELENGTH_UM[-1] / _HALF_STEP, grid.WAVELENGTH_UM[0] * _HALF_STEP
+_HALF_STEP = float(np.sqrt(grid.WAVELENGTH_UM[-2] / grid.WAVELENGTH_UM[-1]))
+#: Wavelengths [um] of the points that are kept, and the bluest that the comparison can use.
+MODEL_RANGE_UM = (
+    float(grid.WAVELENGTH_UM[-1]) / _HALF_STEP,
+    float(grid.WAVELENGTH_UM[0]) * _HALF_STEP,
+)
+BLUEST_USED_UM = float(grid.WAVELENGTH_UM[grid.N_ENCODED - 1])
 
 
 class Spectrum(NamedTuple):
     """A spectrum as read from its file."""
 
-    name: str  # the file's stem
+    name: str  # the file's stem, with the label of one spectrum among several
     path: Path
     observation: Observation  # n points; depths and errors times (R_star/R_sun)^2
     truth: np.ndarray | None  # (7,) in the units of grid.PARAMETERS, NaN where unknown
     star_radius: float  # [R_sun]
-    notes: tuple[str, ...]  # one-line warnings
-    sha256: str  # of the .dat file's content
+    notes: tuple[str, ...]  # one line for each reading that was inferred, and each doubt
+    sha256: str  # of the file's content
+    instrument: np.ndarray | None = None  # (n,) names, None if the file names none
+    two_sided: np.ndarray | None = None  # (2, n) errors downward and upward, as `observation.sigma`
+    columns: tuple[tuple[str, str, str], ...] = ()  # (title, role, unit) of each column of the file
+    form: str = "text"  # the file's format
 
 
-def _parse_table(path: Path, lines: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """The rows of a table (n, 3 or 4), and each row's line number (n,)."""
-    rows: list[list[float]] = []
-    numbers: list[int] = []
-    for number, raw in enumerate(lines, 1):
-        line = raw.partition("#")[0].strip()
-        if not line:
-            continue
-        tokens = re.split(r"\s*,\s*|\s+", line.removesuffix(",").rstrip())
-        values = [parse_number(token) for token in tokens]
-        if None in values[: len(_COLUMNS)]:
-            column = values.index(None)
-            problem = f"column {column + 1} ({_COLUMNS[column]}) "
-            problem += (
-                f"is {quoted(tokens[column])}, not a number" if tokens[column] else "is empty"
-            )
-            fail(path, problem, "correct it, or put # before a header or comment", number)
-        if not 3 <= len(tokens) <= 4:
-            hint = ", with a point as decimal mark" if "," in line and len(tokens) > 4 else ""
-            word = "column" if len(tokens) == 1 else "columns"
-            fail(path, f"{len(tokens)} {word} instead of 3 or 4", _LAYOUT + hint, number)
-        if rows and len(tokens) != len(rows[0]):
-            problem = f"{len(tokens)} columns, but line {numbers[0]} has {len(rows[0])}"
-            fail(path, problem, "give every row the same columns", number)
-        rows.append(values)  # type: ignore[arg-type]
-        numbers.append(number)
-    if not rows:
-        fail(path, "no data, only comments", _LAYOUT)
-    return np.array(rows), np.array(numbers)
+def _readings(table: Table, columns: str | None, units: str | None) -> list[Reading]:
+    """The spectra of one table."""
+    if columns is not None:
+        readings = [chosen_reading(table, columns)]
+    elif table.named:
+        readings = named_readings(table)
+    elif units is not None:
+        readings = [_positional_with_units(table, units)]
+    else:
+        readings = [positional_reading(table)]
+    if units is not None:
+        chosen = chosen_units(table, units, columns)
+        readings = [with_choices(table, reading, chosen) for reading in readings]
+    split: list[Reading] = []
+    for reading in readings:
+        split += _by_planet(table, reading)
+    return split
 
 
-def _check_wavelengths(path: Path, wavelength: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """Which points (n,) lie on the model's grid."""
-    order = np.argsort(wavelength, kind="stable")
-    same = np.flatnonzero(np.diff(wavelength[order]) == 0)
-    if same.size:
-        first, second = numbers[order[same[0]]], numbers[order[same[0] + 1]]
-        value = wavelength[order[same[0]]]
-        problem = f"wavelength {value:g} um is also on line {first}"
-        fail(path, problem, "keep one of them, or their weighted mean", int(second))
-    inside = (wavelength >= _LOW) & (wavelength <= _HIGH)
-    if not inside.any():
-        remedy = "give wavelengths in um"
-        if wavelength.min() > _HIGH:
-            remedy += ": divide by 1000 if these are nm, by 10000 if Angstrom"
-        elif wavelength.max() < 1e-3:
-            remedy += ": multiply by 1e6 if these are m"
-        problem = f"no wavelength within the model's {_LOW:.2f}-{_HIGH:.1f} um"
-        found = f"found {wavelength.min():g} to {wavelength.max():g}"
-        fail(path, f"{problem} ({found})", remedy, int(numbers[0]))
-    return inside
+def _positional_with_units(table: Table, units: str) -> Reading:
+    """The layout of columns without names whose units the user says."""
+    from dataclasses import replace
+
+    from exogan_jax.files.tables import Column
+    from exogan_jax.files.units import DEPTHS, to_fraction
+
+    chosen = chosen_units(table, units, None)
+    columns = list(table.columns)
+    for index, unit in chosen.items():
+        column = columns[index]
+        if column.numeric and unit != "fraction":
+            convert = to_fraction if unit in DEPTHS else to_um
+            columns[index] = Column(column.name, "", convert(column.values, unit))
+    return positional_reading(replace(table, columns=tuple(columns)))
 
 
-def _check_values(path: Path, table: np.ndarray, numbers: np.ndarray) -> None:
-    """Every value of the table, with the line of the first that is wrong."""
+def _by_planet(table: Table, reading: Reading) -> list[Reading]:
+    """A reading for each planet that the table names."""
+    from dataclasses import replace
 
-    def reject(bad: np.ndarray, column: int, problem: str, remedy: str) -> None:
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
-            name, value = _COLUMNS[column], table[row, column]
-            text = f"column {column + 1} ({name}) is {value:g}{problem}"
-            fail(path, text, remedy, int(numbers[row]))
-
-    for column in range(table.shape[1]):
-        remedy = "remove the row, or put # before it"
-        reject(~np.isfinite(table[:, column]), column, ", not a finite number", remedy)
-    depth = table[:, 1]
-    reject(table[:, 0] <= 0, 0, ", not positive", "give wavelengths in um")
-    unit = (
-        "ppm: divide depths and errors by 1e6"
-        if np.median(depth) > 100
-        else ("percent: divide depths and errors by 100")
-    )
-    remedy = f"give (Rp/Rs)^2 as a fraction; these look like {unit}"
-    reject(depth >= 1, 1, ", 1 or more", remedy)
-    reject(depth <= 0, 1, ", not positive", "give the whole (Rp/Rs)^2, not a difference")
-    reject(table[:, 2] <= 0, 2, ", not positive", "give 1-sigma errors above 0")
-    if table.shape[1] == 4:
-        width = table[:, 3]
-        reject(width < 0, 3, ", negative", "give full bin widths in um, 0 for none")
-        # An error is never far above the bin's width; a depth in its place is.
-        if np.all((width > 0) & (table[:, 2] > 10 * width)):
-            problem = "the columns look like wavelength, half width, depth, error"
-            remedy = f"{_LAYOUT}, in this order (leave the widths out if they are right)"
-            fail(path, problem, remedy, int(numbers[0]))
+    part = reading.parts.get("planet")
+    if part is None or table.columns[part.column].numeric:
+        return [reading]
+    names = table.columns[part.column].values
+    found = list(dict.fromkeys(str(name) for name in names if name))
+    if len(found) < 2:
+        return [reading]
+    label = f"{reading.label} " if reading.label else ""
+    return [
+        replace(reading, label=label + name, rows=np.flatnonzero(names == name)) for name in found
+    ]
 
 
-def read_spectrum(path: str | os.PathLike[str]) -> Spectrum:
-    """Reads a spectrum: columns wavelength [um], depth (Rp/Rs)^2, 1-sigma error.
-
-    Columns are separated by blanks or commas, in rows of any order; # starts a comment. A fourth
-    column is the full width of each bin in um, as in TauREx 3; without it, or at width 0, a depth
-    is that of the grid's R = 100 bin. Points off the grid (0.300-50.4 um) are dropped, with a note.
-    A file of the same stem that ends in `.par` gives the star's radius and true values (`par`);
-    without it the star is taken to have 1 R_sun, with a note.
+def _inside(table: Table, reading: Reading, points: Points) -> tuple[np.ndarray, list[str]]:
+    """Which points (n,) the model reaches, and notes on those that it cannot use.
 
     Raises:
-      SpectrumError: anything wrong with either file; one line with file, line number and remedy.
+      SpectrumError: it reaches none.
     """
-    path = Path(path)
-    if path.suffix == ".par":
-        fail(path, "is a parameter file", "name the spectrum; its .par is found beside it")
-    lines, sha256 = read_lines(path)
-    table, numbers = _parse_table(path, lines)
-    _check_values(path, table, numbers)
-    inside = _check_wavelengths(path, table[:, 0], numbers)
-    notes: list[str] = []
-    if not inside.all():
-        count, first = np.sum(~inside), numbers[~inside][0]
-        notes.append(
-            f"{path}: left out {count} point{'s' if count > 1 else ''} outside "
-            f"{_LOW:.2f}-{_HIGH:.1f} um, the first on line {first}"
-        )
-    par = path.with_suffix(".par")
-    star_radius, truth = 1.0, None
-    if par.exists():
-        star_radius, truth, more = read_par(par)
-        notes += more
-    else:
-        notes.append(f"{path}: no {par.name} beside it, so the star is taken to have 1 R_sun")
+    low, high = MODEL_RANGE_UM
+    w, half = points.wavelength_um, points.half_width_um
+    inside = (w >= low) & (w <= high)
+    if not inside.any():
+        role = next(r for r in LENGTH_ROLES if r in reading.parts)
+        title = table.title(reading.parts[role].column)
+        unit = points.units.get(role, "um")
+        found = f"{title} runs from {w.min():.4g} to {w.max():.4g} um, read in {unit}"
+        raw = table.columns[reading.parts[role].column].values[points.rows]
+        fits = [u for u in LENGTHS if low <= to_um(raw, u).min() <= to_um(raw, u).max() <= high]
+        units = " or ".join(f"--units {role}={u}" for u in fits)
+        remedy = f"if the unit is another, say {units}" if fits else "give wavelengths in um"
+        problem = f"no wavelength within the model's {low:.2f}-{high:.1f} um"
+        table.fail(f"{problem}: {found}", remedy, int(points.rows[0]))
+    notes = []
+    for bad, what in (
+        (~inside, f"left out {{}} outside {low:.2f}-{high:.1f} um"),
+        (
+            inside & (w - half < BLUEST_USED_UM * (1 - 1e-9)),
+            f"the model cannot use {{}} that reach below its {BLUEST_USED_UM:.3f} um",
+        ),
+    ):
+        if bad.any():
+            places = [str(table.rows[row]) for row in points.rows[bad]]
+            more = ", ..." if len(places) > 6 else ""
+            count = f"{bad.sum()} point{'s' if bad.sum() > 1 else ''}"
+            word = table.word + ("s" if len(places) > 1 else "")
+            listed = f"{word} {', '.join(places[:6])}{more}"
+            notes.append(f"{table.path}: {what.format(count)} ({listed})")
+    return inside, notes
 
-    table = table[inside]
-    depth, sigma = table[:, 1] * star_radius**2, table[:, 2] * star_radius**2
-    if np.any(depth >= 1):
-        problem = f"[Star] radius = {star_radius:g} makes the planet larger than the Sun"
-        fail(par, problem, "give the star's radius in R_sun")
-    typical = float(np.median(depth))
+
+def _star(
+    table: Table, points: Points, star_radius: float | None
+) -> tuple[float, np.ndarray | None, list[str]]:
+    """The star's radius in R_sun, true values, and notes."""
+    path = table.path
+    par = path.with_suffix(".par")
+    radius, truth, notes = 1.0, None, []
+    if par.exists():
+        radius, truth, more = read_par(par)
+        notes += more
+    elif star_radius is None and points.star_radius:
+        radius = points.star_radius
+        notes.append(f"{path}: the table gives the star {radius:g} R_sun, which is used")
+    elif star_radius is None:
+        notes.append(f"{path}: no {par.name} beside it, so the star is taken to have 1 R_sun")
+    if star_radius is not None:
+        if not star_radius > 0:
+            fail(path, f"star_radius is {star_radius}, not positive", "give it in R_sun")
+        radius = float(star_radius)
+    if np.any(points.depth * radius**2 >= 1):
+        problem = f"[Star] radius = {radius:g} makes the planet larger than the Sun"
+        fail(par if par.exists() else path, problem, "give the star's radius in R_sun")
+    typical = float(np.median(points.depth)) * radius**2
     if not grid.DEPTH_MIN / 2 < typical < grid.DEPTH_MAX * 2:
         notes.append(
             f"{path}: the median depth {typical:.2g} (for 1 R_sun) is far from the training set's "
             f"{grid.DEPTH_MIN:.4f}-{grid.DEPTH_MAX:.3f}; are the units and the star's radius right?"
         )
-    half_width = table[:, 3] / 2 if table.shape[1] == 4 else np.zeros(len(table))
-    observation = check(Observation(table[:, 0], half_width, depth, sigma), str(path))
-    return Spectrum(path.stem, path, observation, truth, star_radius, tuple(notes), sha256)
+    return radius, truth, notes
+
+
+def _spectrum(table: Table, reading: Reading, star_radius: float | None, several: bool) -> Spectrum:
+    """One spectrum of a table."""
+    from exogan_jax.physics.observation import Observation, check
+
+    path = table.path
+    points = points_of(table, reading)
+    notes = [*table.notes, *points.notes, *check_points(table, reading, points)]
+    inside, more = _inside(table, reading, points)
+    notes += more
+    points = points._replace(
+        **{
+            name: getattr(points, name)[..., inside]
+            for name in (
+                "wavelength_um",
+                "half_width_um",
+                "depth",
+                "sigma",
+                "two_sided",
+                "instrument",
+                "rows",
+            )
+            if getattr(points, name) is not None
+        }
+    )
+    radius, truth, more = _star(table, points, star_radius)
+    scale = radius**2
+    observation = Observation(
+        points.wavelength_um, points.half_width_um, points.depth * scale, points.sigma * scale
+    )
+    try:
+        observation = check(observation, str(path))
+    except ValueError as error:
+        raise SpectrumError(str(error)) from None
+    by_column = {part.column: role for role, part in reading.parts.items()}
+    columns = tuple(
+        (
+            column.name or f"column {i + 1}",
+            by_column.get(i, "-"),
+            points.units.get(by_column.get(i, ""), ""),
+        )
+        for i, column in enumerate(table.columns)
+    )
+    label = reading.label or table.label
+    name = f"{path.stem}_{label}".replace("/", "-").replace(" ", "_") if several else path.stem
+    sides = None if points.two_sided is None else points.two_sided * scale
+    return Spectrum(
+        name,
+        path,
+        observation,
+        truth,
+        radius,
+        tuple(notes + more),
+        table.sha256,
+        points.instrument,
+        sides,
+        columns,
+        table.form,
+    )
+
+
+def _found(path: Path, columns: str | None, units: str | None) -> list[tuple[Table, Reading]]:
+    """The spectra of a file's tables; tables that hold none are passed over if others do."""
+    found: list[tuple[Table, Reading]] = []
+    errors = []
+    for table in open_tables(path):
+        try:
+            found += [(table, reading) for reading in _readings(table, columns, units)]
+        except SpectrumError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
+    return found
+
+
+def read_spectra(
+    path: str | os.PathLike[str],
+    *,
+    columns: str | None = None,
+    units: str | None = None,
+    star_radius: float | None = None,
+) -> list[Spectrum]:
+    """Reads all spectra of a file; see `read_spectrum`.
+
+    Raises:
+      SpectrumError: one of them cannot be read.
+    """
+    found = _found(Path(path), columns, units)
+    return [_spectrum(*one, star_radius, len(found) > 1) for one in found]
+
+
+def read_spectrum(
+    path: str | os.PathLike[str],
+    *,
+    columns: str | None = None,
+    units: str | None = None,
+    star_radius: float | None = None,
+    select: str | None = None,
+) -> Spectrum:
+    """Reads a spectrum from text in columns, CSV, ECSV, IPAC, CDS, FITS, HDF5 or NetCDF.
+
+    Columns are recognised by their names (the table of words in `files.columns`), or, without
+    names, by their numbers where one layout alone is plausible: wavelength, depth, error and then
+    full bin width, as TauREx 3 writes it, or wavelength, half width, depth, error, as petitRADTRANS
+    does. Units come from the file or, where only one is plausible, from the numbers. All that was
+    inferred is in the `notes`. Points off the model's grid (0.300-50.4 um) are left out, with a
+    note. A file of the same stem that ends in `.par` gives the star's radius and true values
+    (`par`); without it the star is taken to have 1 R_sun, with a note.
+
+    Args:
+      path: the file.
+      columns: what the file's columns are, "wavelength,half_width,depth,error" (`columns.ROLES`; -
+        for none), or "depth=NAME,error=NAME,wavelength=NAME".
+      units: of the columns, "um,um,ppm,ppm", or "NAME=mm,NAME=ppm" by a column's name or role.
+      star_radius: in R_sun, instead of what the files say.
+      select: which one of several spectra in the file: its label or number.
+
+    Raises:
+      SpectrumError: anything wrong with either file, or a reading in doubt; one line with file,
+        line or row, what was read, and the remedy.
+    """
+    path = Path(path)
+    found = _found(path, columns, units)
+    labels = [reading.label or table.label or str(i) for i, (table, reading) in enumerate(found, 1)]
+    if select is not None:
+        folded = [label.casefold() for label in labels]
+        if select.casefold() in folded:
+            found = [found[folded.index(select.casefold())]]
+        elif select.isdecimal() and 0 < int(select) <= len(found):
+            found = [found[int(select) - 1]]
+        else:
+            fail(path, f"no spectrum {quoted(select)}", f"there are {_listed(labels)}")
+    if len(found) > 1:
+        problem = f"holds {len(found)} spectra ({_listed(labels)})"
+        fail(
+            path, problem, f"choose one: --select {labels[0]} (select= in Python), or read_spectra"
+        )
+    return _spectrum(*found[0], star_radius, select is not None and len(labels) > 1)
+
+
+def _listed(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:6]) + (", ..." if len(labels) > 6 else "")
 
 
 def write_spectrum(
@@ -193,6 +348,8 @@ def write_spectrum(
       ValueError: an observation that could not be read back.
       OSError: the folder is missing or not writable.
     """
+    from exogan_jax.physics.observation import Observation, check
+
     path = Path(path)
     if not star_radius > 0:
         raise ValueError(f"{path}: star_radius must be above 0, got {star_radius}")
@@ -202,7 +359,7 @@ def write_spectrum(
     columns = [wavelength, depth, sigma]
     if np.any(half_width > 0):
         columns.append(2 * half_width)
-    names = ["wavelength [um]", "depth (Rp/Rs)^2", "1-sigma error", "bin width [um]"]
+    names = ["wavelength [um]", "depth [fraction]", "error [fraction]", "full bin width [um]"]
     lines = ["# " + ", ".join(names[: len(columns)])]
     lines += [" ".join(repr(float(x)) for x in row) for row in zip(*columns, strict=True)]
     with replacing(path) as temporary:

@@ -5,6 +5,7 @@ header (commented out or not), in numbered comments, or with none.
 from __future__ import annotations
 
 import csv
+import itertools
 import re
 from pathlib import Path
 
@@ -19,6 +20,8 @@ _LAYOUT = "give wavelength [um], depth, 1-sigma error and, if you like, bin widt
 _COMMENT = re.compile(r"^\s*(?:#+|%+|!+|;+|//+|\\+|\*+(?=\s))\s?")
 _RULE = re.compile(r"[\s|+=:,-]+")  # ----- or |---|---|
 _QUOTED = re.compile(r'"([^"]*)"|\'([^\']*)\'|(\S+)')
+_PLUS_MINUS = re.compile(r"\s*(?:±|\+/-|\\pm|\+-)\s*|\$|\s*\\\\\s*$")
+_RANGE = re.compile(r"(\d*\.?\d+)\s*[-–—]\s*(\d*\.?\d+)")
 _PYRAT_BAY = ["depth", "error", "wavelength", "half_width", "instrument"]
 
 
@@ -36,7 +39,9 @@ def split(line: str, delimiter: str) -> list[str]:
     else:
         fields = line.split(delimiter)
     fields = [x.strip().strip("'\"") for x in fields]
-    return fields[:-1] if len(fields) > 1 and not fields[-1] and line.endswith(delimiter) else fields
+    return (
+        fields[:-1] if len(fields) > 1 and not fields[-1] and line.endswith(delimiter) else fields
+    )
 
 
 def _is_data(line: str) -> bool:
@@ -50,7 +55,7 @@ def _is_data(line: str) -> bool:
 
 def _delimiter(lines: list[str]) -> str:
     """What separates the fields of all these rows."""
-    for delimiter in ("|", ";", "\t", ","):
+    for delimiter in ("|", ";", "&", "\t", ","):
         if all(delimiter in line.strip() for line in lines):
             counts = {len(split(line, delimiter)) for line in lines[:50]}
             if delimiter != "\t" or (len(counts) == 1 and max(counts) > 2):
@@ -61,7 +66,7 @@ def _delimiter(lines: list[str]) -> str:
 def _header_fields(line: str, n: int) -> list[list[str]]:
     """The ways to cut a header into n names (or, last, into fewer)."""
     ways = []
-    for delimiter in ("|", ",", ";", "\t", "  ", ""):
+    for delimiter in ("|", ",", ";", "&", "\t", "  ", ""):
         if delimiter.strip() and delimiter not in line:
             continue
         fields = split(line, delimiter)
@@ -77,7 +82,42 @@ def _header_fields(line: str, n: int) -> list[list[str]]:
         if len(fields) > 1:
             ways.append(fields)
     exact = [fields for fields in ways if len(fields) == n]
+    exact += [fields for fields in (_by_units(line, n), _by_words(line, n)) if fields]
     return exact + [fields for fields in ways if len(fields) < n]
+
+
+def _by_units(line: str, n: int) -> list[str]:
+    """n names of which each ends in its unit: "Wavelength (um) Transit depth (ppm) Error (ppm)"."""
+    names, start = [], 0
+    for bracket in re.finditer(r"[(\[][^()\[\]]*[)\]](?![\^*²])", line):
+        if parse_unit(bracket[0]):
+            names.append(line[start : bracket.end()].strip(" ,;|"))
+            start = bracket.end()
+    if line[start:].strip(" ,;|"):
+        names.append(line[start:].strip(" ,;|"))
+    return names if len(names) == n and n > 2 else []
+
+
+def _by_words(line: str, n: int) -> list[str]:
+    """n names of several words each between single blanks ("wavelength bin half width transit depth
+    uncertainty"), if there is but one sequence of roles into which the words can be cut.
+    """
+    words = line.replace(",", " ").split()
+    if not 3 <= n < len(words) <= 12 or _PROSE & {word.casefold() for word in words}:
+        return []
+    found: dict[tuple[str, ...], list[str]] = {}
+    for cuts in itertools.combinations(range(1, len(words)), n - 1):
+        ends = (0, *cuts, len(words))
+        names = [" ".join(words[a:b]) for a, b in itertools.pairwise(ends)]
+        roles = tuple(describe(name).role for name in names)
+        known = len(set(roles)) == n and not {UNKNOWN, IGNORED, "difference"} & set(roles)
+        errors = {"error", "error_up", "error_low"} & set(roles)
+        if known and errors and "depth" in roles and _score(names):
+            found.setdefault(roles, names)
+    return next(iter(found.values())) if len(found) == 1 else []
+
+
+_PROSE = frozenset("a and are as at by for from is of on per the this was were with".split())
 
 
 def _score(names: list[str]) -> int:
@@ -92,7 +132,9 @@ def _numbered(comments: list[str], n: int) -> list[str] | None:
     """Names from comments such as "Column 1: wavelength (um)", if there is one for each column."""
     found: dict[int, str] = {}
     for line in comments:
-        match = re.match(r"(?:col(?:umn)?s?\.?\s*#?)?\s*(\d+)\s*[:=.)\-–]+\s*(.{1,80})$", line, re.I)
+        match = re.match(
+            r"(?:col(?:umn)?s?\.?\s*#?)?\s*(\d+)\s*[:=.)\-–]+\s*(.{1,80})$", line, re.I
+        )
         if match and int(match[1]) not in found:
             found[int(match[1])] = match[2].strip()
     start = min(found, default=1)
@@ -232,7 +274,9 @@ def text_table(path: Path, lines: list[str], sha256: str) -> Table:
             what = quoted(re.split(r"[\s,;|]+", line)[0])
             fail(path, f"column 1 is {what}, not a number, and no row follows", _LAYOUT, number)
         fail(path, "no data, only comments", _LAYOUT)
-    notes = []
+    notes: list[str] = []
+    # "0.0145 ± 0.0001" is two columns, and so it is in a table written for LaTeX.
+    rows = [(number, _PLUS_MINUS.sub(" ", line)) for number, line in rows]
     delimiter = _delimiter([line for _, line in rows])
     table = _fields(path, rows, delimiter)
     flat = [x for fields in table[:200] for x in fields if x]
@@ -252,9 +296,16 @@ def text_table(path: Path, lines: list[str], sha256: str) -> Table:
             depth_unit if role == "depth" or role.startswith("error") else unit
             for role, unit in zip(roles, units, strict=True)
         ]
-    columns = tuple(
-        _column(path, i, names[i], units[i], [fields[i] for fields in table], numbers)
-        for i in range(n)
-    )
+    columns: list[Column] = []
+    for i, name in enumerate(names):
+        cells = [fields[i] for fields in table]
+        ends = [_RANGE.fullmatch(cell) for cell in cells]
+        if all(ends):  # a bin as "1.12-1.14"
+            for group, edge in ((1, "low edge"), (2, "high edge")):
+                side = [match[group] for match in ends if match]
+                title = f"{name or 'wavelength'} {edge}"
+                columns.append(_column(path, i, title, units[i], side, numbers))
+        else:
+            columns.append(_column(path, i, name, units[i], cells, numbers))
     form = {",": "CSV", "": "text"}.get(delimiter, "text")
-    return Table(path, columns, np.array(numbers), form, sha256=sha256, notes=tuple(notes))
+    return Table(path, tuple(columns), np.array(numbers), form, sha256=sha256, notes=tuple(notes))

@@ -78,7 +78,9 @@ def split_unit(name: str) -> tuple[str, str]:
         if last in _IN_NAMES:
             return name[: name.rfind(words[-1])].strip(" _,/") or name, _BY_SPELLING.get(last, "")
         if "".join(words[-2:]).casefold() in ("percent", "permille"):
-            return name[: name.rfind(words[-2])].strip(" _,/"), parse_unit("".join(words[-2:])) or ""
+            return name[: name.rfind(words[-2])].strip(" _,/"), parse_unit(
+                "".join(words[-2:])
+            ) or ""
     return name, ""
 
 
