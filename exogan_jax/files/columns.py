@@ -46,7 +46,7 @@ IGNORED, DIFFERENCE, UNKNOWN = "ignored", "difference", ""
 #: PL_TRANDEPERR1), VizieR (e_Depth), and tables in papers.
 WORDS = {
     "wave": "wavelength wavelengths wave waves wl wls wlen wln wvl wvln wv wav wavs wavel wavelen "
-    "wavelng wavelgth lambda lambdas lam lmbda λ x wlgrid wavegrid wlum",
+    "wavelng wavelgth lambda lambdas lam lmbda λ wlgrid wavegrid wlum",
     "wave+centre": "centralwavelng centralwavelength wavcen wavecenter wavecentre wlcenter "
     "wlcentre wlmid lambda0",
     "wavenumber": "wavenumber wavenumbers wn wno wnumber wngrid",
@@ -56,7 +56,7 @@ WORDS = {
     "width": "width widths wdth wdths wid size sizes binwidth binwidths bandwidth binsize bw dbin "
     "spacing",
     "wave+width": "dlam dlambda dwave dwav dwl dwvl dwavelength wlwidth wavewidth wlerr waveerr "
-    "werr xerr dx deltalambda deltawave deltawavelength wlbin δλ wlbinwidth",
+    "werr xerr deltalambda deltawave deltawavelength wlbin δλ wlbinwidth",
     "half+width": "halfwidth halfwidths hw hwhm binhalfwidth halfbin semiwidth",
     "full+width": "fullwidth fullwidths fwhm fw",
     "half": "half semi",
@@ -66,13 +66,13 @@ WORDS = {
     "wave+max": "wavemax wlmax lambdamax wavelengthmax wavehigh wlhigh waveright wlend xmax wlupp",
     "min": "min minimum start begin left from blue",
     "max": "max maximum end stop right to red",
-    "low": "low lower lo minus neg negative down dn dw downward err2 m lowerr",
-    "up": "up upper upp plus pos positive hi high upward uperr p",
+    "low": "low lower lo minus neg negative down dn dw downward lowerr",
+    "up": "up upper upp plus pos positive hi high upward uperr",
     "depth": "depth depths trdepth tdepth trandep transitdepth transitdepths td dppm depthppm "
-    "rprs2 rp2rs2 absorption y yval fp delta2",
+    "rprs2 rp2rs2 absorption yval",
     "transit": "tr tran trans transit transits transmission tspec transmspec spectrum spec "
     "transpec",
-    "ratio": "rprs rpr rors ror ratror rrat k rr radiusratio",
+    "ratio": "rprs rpr rors ror ratror rrat radiusratio",
     "error": "err errs error errors unc uncs uncert uncerts uncertainty uncertainties sigma sig "
     "sigmas std stds stddev stdev stdv σ deviation precision 1sigma 1σ sd rms errorbar "
     "errorbars dev",
@@ -107,6 +107,9 @@ FILLERS = set(
     "unit name star stellar exoplanet points point pixel pixels".split()
 )
 _EXACT = {
+    "x": "wavelength",
+    "y": "depth",
+    "dx": "half_width",
     "rp_value": "rp_rs",  # Eureka!, whose rp is in stellar radii
     "rp_errorneg": "error_low",
     "rp_errorpos": "error_up",
@@ -244,7 +247,10 @@ def describe(name: str) -> Named:
         elif not found and word not in FILLERS:
             label.append(word)
         tags |= found
-    if {"error"} <= tags and not re.search(r"\+\s*/\s*-|±", bare):
+    if "error" in tags and {"m", "p"} & set(words):  # err_m, err_p
+        tags |= {"low"} if "m" in words else {"up"}
+        label = [word for word in label if word not in ("m", "p")]
+    if "error" in tags and not re.search(r"\+\s*/\s*-|±", bare):
         if re.search(r"\+", bare):
             tags.add("up")
         elif re.search(r"^\s*[-−]|[-−]\s*$", bare):

@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from exogan_jax.files.roles import REMEDY, Part, Reading
 from exogan_jax.files.tables import Table
-from exogan_jax.files.units import DEEPEST, SHALLOWEST, depth_units, length_units, to_um
+from exogan_jax.files.units import DEEPEST, SHALLOWEST, SURELY_FRACTION, depth_units, length_units, to_um
 
 #: Layouts by number of columns.
 LAYOUTS = {
@@ -46,12 +46,14 @@ LAYOUTS = {
 
 
 def touching(wavelength: Float[np.ndarray, " n"], half_width: Float[np.ndarray, " n"]) -> float:
-    """The share of neighbouring bins that touch, within a tenth of their distance; 0 for one bin."""
+    """The share of neighbouring bins that touch, within a tenth of their distance; 0 for less than
+    four bins, which may touch by chance.
+    """
     order = np.argsort(wavelength, kind="stable")
     w, h = wavelength[order], half_width[order]
     distance = np.diff(w)
     apart = distance > 0
-    if not apart.any():
+    if apart.sum() < 3:
         return 0.0
     reach = (h[:-1] + h[1:])[apart]
     return float(np.mean(np.abs(distance[apart] - reach) <= 0.1 * distance[apart]))
@@ -112,8 +114,9 @@ def _fit(
         return None
     sigma = (up + np.abs(down)) / 2
     lengths, depths = length_units(w), depth_units(depth, sigma)
-    # Numbers between a grazing planet and a third of the star's radius may be Rp/Rs.
-    if depths != ["fraction"] and SHALLOWEST <= np.median(depth) ** 2 <= DEEPEST:
+    # Numbers above 0.04 and below a third may be Rp/Rs.
+    surely = depths == ["fraction"] and np.median(depth) <= SURELY_FRACTION
+    if not surely and SHALLOWEST <= np.median(depth) ** 2 <= DEEPEST:
         depths = [*depths, "Rp/Rs"] if np.median(sigma) < np.median(depth) else depths
     if natural and (lengths != ["um"] or depths != ["fraction"]):
         return None
@@ -212,7 +215,7 @@ def positional_reading(table: Table) -> Reading:
     notes = []
     if len(texts) == 1 and len(np.unique(table.columns[texts[0]].values)) < len(whole):
         parts["instrument"] = Part(texts[0], "", "numbers")
-    if 0.03 < np.median(depth) <= 0.1 and depths == ["fraction"]:
+    if 0.03 < np.median(depth) and depths == ["fraction"]:
         notes.append(
             f"{table.path}: a depth of {np.median(depth):.3g} is a planet of "
             f"{np.sqrt(np.median(depth)):.2f} stellar radii; if the column is Rp/Rs, say "

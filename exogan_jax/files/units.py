@@ -47,6 +47,7 @@ _IN_NAMES = {
 # What a planet's spectrum can hold; outside, a unit is not guessed from numbers.
 SHORTEST_UM, LONGEST_UM = 0.2, 60.0
 SHALLOWEST, DEEPEST = 1e-5, 0.1  # median depth as a fraction
+SURELY_FRACTION = 0.04  # a number up to this is a fraction unless a unit is given
 SMALLEST_ERROR = 3e-6  # median error as a fraction
 
 
@@ -111,13 +112,13 @@ def length_units(wavelength: Float[np.ndarray, " n"]) -> list[str]:
 
 
 def depth_units(depth: Float[np.ndarray, " n"], error: Float[np.ndarray, " n"]) -> list[str]:
-    """The units in which these finite numbers are depths with errors; fraction alone if they can
-    be fractions. Errors above the depths fit none.
+    """The units in which these finite numbers are depths with errors; fraction alone up to 0.04.
+    Errors above the depths fit none.
     """
     middle, scatter = float(np.median(np.abs(depth))), float(np.median(np.abs(error)))
     if not 0 < scatter <= middle:
         return []
-    if SHALLOWEST <= middle <= DEEPEST and scatter >= 1e-7:
+    if SHALLOWEST <= middle <= SURELY_FRACTION and scatter >= 1e-7:
         return ["fraction"]
     return [
         unit
