@@ -1,6 +1,7 @@
 """Tables of spectra as people might write them, made by hypothesis, with what they mean."""
 
 import io
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -55,12 +56,22 @@ def _bins(rng, n, kind):
     return w, 0.004 * w * rng.uniform(0.5, 1, n)
 
 
+def _documented(parts):
+    """The order of columns in which codes that write no header put them."""
+    order = ["low_edge", "high_edge"] if parts[0][0] != "wavelength" else ["wavelength"]
+    order += ["half_width", "low_edge", "high_edge", "depth", "rp_rs", "error", "error_up"]
+    return sorted(parts, key=lambda part: [*order, "error_low", "full_width"].index(part[0]))
+
+
 @st.composite
 def made(draw, headless=False):
     """A `Made`."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     n = draw(st.integers(1, 30))
     kind = draw(st.sampled_from(["touching", "apart"]))
+    permuted = draw(st.booleans())
+    if headless and permuted:  # an order that no code writes: only bins that touch tell the widths
+        n, kind = n + 4, "touching"
     w, half = _bins(rng, n, kind)
     length = draw(st.sampled_from(list(LENGTHS)))
     unit = draw(st.sampled_from(list(DEPTHS)))
@@ -87,13 +98,15 @@ def made(draw, headless=False):
     if bins != "only":
         parts.append((name("wavelength"), lunit, w * a))
     if bins in ("edges", "only"):
-        low, high = draw(st.sampled_from(EDGES))
+        low, high = ("low_edge", "high_edge") if headless else draw(st.sampled_from(EDGES))
         parts += [(low, lunit, (w - half) * a), (high, lunit, (w + half) * a)]
     elif bins != "none":
         ambiguous = bins == "width"
         as_half = bins == "half_width" or (ambiguous and kind == "touching" and draw(st.booleans()))
         if ambiguous and n < 4:
             as_half = False
+        if headless and bins == "width" and not permuted:
+            bins = "half_width" if as_half else "full_width"
         parts.append((name(bins), lunit, (half if as_half else 2 * half) * a))
     ratio = draw(st.booleans()) and not headless
     value, error = depth * b, sigma * b
@@ -103,10 +116,10 @@ def made(draw, headless=False):
     of_depth = "depth", "tran", "Depth"  # errors that are not of Rp/Rs by their names
     if draw(st.booleans()):
         names = [x for x in NAMES["error"] if not (ratio and any(word in x for word in of_depth))]
-        parts.append((draw(st.sampled_from(names)), dunit, error))
+        parts.append(("error" if headless else draw(st.sampled_from(names)), dunit, error))
     else:
         pairs = [x for x in PAIRS if not (ratio and "depth" in x[0])]
-        up, low = draw(st.sampled_from(pairs))
+        up, low = ("error_up", "error_low") if headless else draw(st.sampled_from(pairs))
         sign = draw(st.sampled_from([1, -1]))
         parts += [(up, dunit, 1.25 * error), (low, dunit, sign * 0.75 * error)]
     instrument = None
@@ -120,7 +133,10 @@ def made(draw, headless=False):
         parts.append((name("quality"), "", flags))
     if draw(st.booleans()) and not headless:
         parts.append((name("junk"), "", rng.normal(size=n)))
-    parts = draw(st.permutations(parts)) if not headless or draw(st.booleans()) else parts
+    if headless and not permuted:
+        parts = _documented(parts)
+    else:
+        parts = draw(st.permutations(parts))
     clear = said and not headless and (unit != "" or not ratio)
     half_known = half if known else np.zeros(n)
     return Made(
@@ -140,7 +156,9 @@ def number(x, style):
 def text(draw, table, csv):
     """The text of a table, with comments, separators and line ends of all kinds."""
     named = any(name for name, _, _ in table.columns) and draw(st.just(True))
-    delimiter = draw(st.sampled_from([",", ", ", ";", "\t", "|"] if csv else [" ", "  ", "\t", "   "]))
+    delimiter = draw(
+        st.sampled_from([",", ", ", ";", "\t", "|"] if csv else [" ", "  ", "\t", "   "])
+    )
     style = draw(st.sampled_from(["repr", "e", "d"]))
     wide = delimiter.strip() or delimiter in ("  ", "   ", "\t")
     brackets = draw(st.sampled_from(["()", "[]", "_"]))
@@ -183,7 +201,9 @@ def astropy_table(table: Made) -> Table:
     for name, unit, values in table.columns:
         out[name] = values
         if unit:
-            out[name].unit = {"μm": "um", "µm": "um", "ppm": "ppm", "AA": "Angstrom"}.get(unit, unit)
+            out[name].unit = {"μm": "um", "µm": "um", "ppm": "ppm", "AA": "Angstrom"}.get(
+                unit, unit
+            )
     return out
 
 
@@ -198,7 +218,8 @@ def binary(table: Made, form: str) -> bytes:
             tidy = astropy_table(table)
             if form == "ipac":
                 for name in tidy.colnames:
-                    tidy.rename_column(name, name.translate(str.maketrans(" ()/*^?-+", "_________")))
+                    plain = name.replace(" +", " up").replace(" -", " low")
+                    tidy.rename_column(name, re.sub(r"[\s()/*^?-]", "_", plain))
             tidy.write(file, format=f"ascii.{form}")
             return file.getvalue().encode()
         if form == "fits":

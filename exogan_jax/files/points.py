@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exogan_jax.files.positions import is_flag, touching
-from exogan_jax.files.roles import LENGTH_ROLES, REMEDY, VALUE_ROLES, WIDTH_ROLES, Reading
+from exogan_jax.files.bins import bins_of
+from exogan_jax.files.roles import LENGTH_ROLES, VALUE_ROLES, Reading
 from exogan_jax.files.tables import Table
-from exogan_jax.files.units import depth_units, length_units, to_fraction, to_um
+from exogan_jax.files.units import depth_units, to_fraction
 
 
 class Points(NamedTuple):
@@ -67,24 +67,6 @@ def _kept_rows(table: Table, reading: Reading, notes: list[str]) -> np.ndarray:
     return np.flatnonzero(keep)
 
 
-def _length_unit(table: Table, reading: Reading, wavelength: np.ndarray, column: int) -> str:
-    """The unit of wavelengths that have none: the only one that is plausible."""
-    fits = length_units(wavelength)
-    if len(fits) == 1:
-        return fits[0]
-    role = "wavelength" if "wavelength" in reading.parts else "low_edge"
-    title = table.title(column)
-    found = f"{title} runs from {wavelength.min():g} to {wavelength.max():g}"
-    remedy = f"say its unit: --units {role}=um (or nm, Angstrom, m, mm, cm-1)"
-    if fits:
-        table.fail(f"{found}, which can be in {' or '.join(fits)}", remedy)
-    if 0 < wavelength.min() < wavelength.max() < 0.2:
-        remedy += "; multiply by 1000 if these are mm"
-    if np.any((wavelength > 0.2) & (wavelength < 60)) and wavelength.min() > 0:
-        return "um"  # some lie outside what models know, and are named later
-    table.fail(f"{found}: no wavelength within what a model knows in um, nm, Angstrom or m", remedy)
-
-
 def _depth_unit(
     table: Table, reading: Reading, role: str, value: np.ndarray, error: np.ndarray, row: int
 ) -> str:
@@ -115,94 +97,6 @@ def _depth_unit(
     else:
         what = f"with the error {error[0]:g} a planet's depth in {names}"
     table.fail(f"{title} is {value[0]:g}, {what}", remedy, row)
-
-
-def _bins(
-    table: Table, reading: Reading, keep: np.ndarray, units: dict[str, str], notes: list[str]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Bin centres and half widths in um."""
-
-    def column(role: str) -> np.ndarray:
-        return table.columns[reading.parts[role].column].values[keep]
-
-    parts = reading.parts
-    main = next(r for r in ("wavelength", "wavenumber", "low_edge") if r in parts)
-    values = column(main)
-    if np.any(values <= 0):
-        row = int(np.flatnonzero(values <= 0)[0])
-        what = f"{table.title(parts[main].column)} is {values[row]:g}, not positive"
-        table.fail(what, "give wavelengths in um", int(keep[row]))
-    unit = parts[main].unit or _length_unit(table, reading, values, parts[main].column)
-    units[main] = unit
-    centre = to_um(values, unit)
-    if "low_edge" in parts:
-        both = [to_um(column(r), parts[r].unit or unit) for r in ("low_edge", "high_edge")]
-        units.update({r: parts[r].unit or unit for r in ("low_edge", "high_edge")})
-        low, high = np.minimum(*both), np.maximum(*both)
-        half, middle = (high - low) / 2, (low + high) / 2
-        if main == "low_edge":
-            return middle, np.nan_to_num(half)
-        outside = (centre < low) | (centre > high)
-        if outside.any():
-            row = int(np.flatnonzero(outside)[0])
-            what = f"the wavelength {centre[row]:g} um lies outside its bin"
-            what += f" {low[row]:g} to {high[row]:g} um"
-            table.fail(what, REMEDY, int(keep[row]))
-        off = np.abs(centre - middle) > 0.2 * half
-        if off.any():
-            notes.append(
-                f"{table.path}: {off.sum()} wavelengths lie off the middle of their bins, "
-                "which counts"
-            )
-        return np.where(off, middle, centre), np.nan_to_num(half)
-    role = next((r for r in WIDTH_ROLES if r in parts), None)
-    if role is None:
-        return centre, np.zeros(len(centre))
-    raw = column(role)
-    if is_flag(raw):
-        what = f"{table.title(parts[role].column)}, read as {role}, holds only 0 and 1: a flag?"
-        table.fail(what, REMEDY, int(keep[int(np.argmax(raw))]))
-    negative = raw < 0
-    if negative.any():
-        row = int(np.flatnonzero(negative)[0])
-        what = f"{table.title(parts[role].column)} is {raw[row]:g}, a negative bin width"
-        table.fail(what, "give bin widths in um, 0 for none", int(keep[row]))
-    width_unit = parts[role].unit or unit
-    units[role] = width_unit
-    if width_unit == "cm-1" or unit == "cm-1":
-        wide = values - raw, values + raw
-        width = np.abs(to_um(wide[0], unit) - to_um(wide[1], unit)) / 2 if unit == "cm-1" else raw
-    else:
-        width = to_um(raw, width_unit)
-    gaps = np.isnan(width)
-    if gaps.any():
-        notes.append(f"{table.path}: no bin width in {gaps.sum()} row(s)")
-    width = np.nan_to_num(width)
-    return centre, _halved(table, role, reading, centre, width, notes)
-
-
-def _halved(
-    table: Table,
-    role: str,
-    reading: Reading,
-    centre: np.ndarray,
-    width: np.ndarray,
-    notes: list[str],
-) -> np.ndarray:
-    """Half widths from what the column holds: of a mere "width", whichever makes the bins touch."""
-    if role == "half_width" or not width.any():
-        return width
-    if role == "full_width" and reading.parts[role].how != "numbers":
-        return width / 2
-    as_half, as_full = touching(centre, width), touching(centre, width / 2)
-    half = as_half >= 0.5 and as_half > as_full
-    if role == "width" or half:
-        seen = max(as_half, as_full) >= 0.5
-        why = "the bins touch so" if seen else "the bins touch neither so nor as half widths"
-        what = "half widths" if half else "full widths"
-        title = table.title(reading.parts[role].column)
-        notes.append(f"{table.path}: {title} is read as {what}: {why}")
-    return width if half else width / 2
 
 
 def _values(
@@ -284,7 +178,7 @@ def points_of(table: Table, reading: Reading) -> Points:
     notes = list(reading.notes)
     keep = _kept_rows(table, reading, notes)
     units: dict[str, str] = {}
-    centre, half = _bins(table, reading, keep, units, notes)
+    centre, half = bins_of(table, reading, keep, units, notes)
     depth, sigma, sides = _values(table, reading, keep, units, notes)
     guessed = [
         f"{table.title(part.column)} is {role}" + (f" [{units[role]}]" if role in units else "")

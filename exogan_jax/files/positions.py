@@ -15,7 +15,15 @@ from jaxtyping import Float
 
 from exogan_jax.files.roles import REMEDY, Part, Reading
 from exogan_jax.files.tables import Table
-from exogan_jax.files.units import DEEPEST, SHALLOWEST, SURELY_FRACTION, depth_units, length_units, to_um
+from exogan_jax.files.units import (
+    DEEPEST,
+    SHALLOWEST,
+    SMALLEST_ERROR,
+    SURELY_FRACTION,
+    depth_units,
+    length_units,
+    to_um,
+)
 
 #: Layouts by number of columns.
 LAYOUTS = {
@@ -74,6 +82,12 @@ def _looks_like_width(wavelength: np.ndarray, values: np.ndarray) -> bool:
     return bool(same or max(touching(wavelength, values), touching(wavelength, values / 2)) >= 0.5)
 
 
+def _ordered(values: np.ndarray, share: float = 0.6) -> bool:
+    """Whether at least four values rise or fall, but for some steps."""
+    steps = np.sign(np.diff(values))
+    return len(steps) > 2 and abs(float(steps.sum())) >= share * len(steps)
+
+
 def _fit(
     roles: list[str], columns: list[np.ndarray], natural: bool
 ) -> tuple[list[str], list[str], bool] | None:
@@ -120,9 +134,12 @@ def _fit(
         depths = [*depths, "Rp/Rs"] if np.median(sigma) < np.median(depth) else depths
     if natural and (lengths != ["um"] or depths != ["fraction"]):
         return None
-    steps = np.sign(np.diff(w))
-    ordered = len(w) > 3 and abs(steps.sum()) >= 0.6 * len(steps)
-    if not lengths or not depths or not (natural or ordered):
+    if not lengths or not depths or np.median(sigma) < SMALLEST_ERROR * (1 if natural else 0):
+        return None
+    others = [c for r, c in by_role.items() if r in ("depth", "error", "error_up", "error_low")]
+    if any(np.all(np.abs(np.abs(other) - w) <= 0.5 * w) for other in others):
+        return None  # another column of wavelengths
+    if not _ordered(w) and (not natural or any(_ordered(other, 1.0) for other in others)):
         return None
     touch = max(touching(w, half), touching(w, 2 * half))
     bins = edges and "wavelength" in by_role or touch >= 0.5

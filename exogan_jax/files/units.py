@@ -31,9 +31,9 @@ SPELLINGS = {
     "fraction": "1 fraction fractional dimensionless unitless none absolute - -- "
     "(rp/rs)^2 (rp/rs)**2 (rp/rs)2 (rp/r*)^2 (rp/rstar)^2 rp^2/rs^2 rp2/rs2 rprs^2 rprs2 "
     "rp/rs rp/r* rp/rstar",
-    "percent": "% percent percents pct per100",
-    "per mille": "‰ permille permil ppt partsperthousand 1e-3 10^-3",
-    "ppm": "ppm partspermillion 1e-6 10^-6",
+    "percent": "% percent percents pct per100 0.01 1e-2 10^-2 10**-2",
+    "per mille": "‰ permille permil ppt partsperthousand 0.001 1e-3 10^-3 10**-3",
+    "ppm": "ppm partspermillion 1e-6 1e-06 10^-6 10**-6 0.000001",
 }
 _BY_SPELLING = {word: unit for unit, words in SPELLINGS.items() for word in words.split()}
 #: Spellings that count as a unit even without brackets, at the end of a column's name.
@@ -41,8 +41,8 @@ _IN_NAMES = {
     word
     for unit in ("um", "nm", "Angstrom", "percent", "ppm", "per mille")
     for word in SPELLINGS[unit].split()
-    if word not in ("a", "aa", "1e-3", "10^-3", "1e-6", "10^-6", "ppt")
-} | {"angs", "cm-1"}
+    if word not in ("a", "aa", "ppt") and not word[0].isdigit()
+}
 
 # What a planet's spectrum can hold; outside, a unit is not guessed from numbers.
 SHORTEST_UM, LONGEST_UM = 0.2, 60.0
