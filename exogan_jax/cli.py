@@ -129,17 +129,16 @@ def _read_all(files: Sequence[str], choices: dict[str, Any]) -> tuple[list[Spect
     """The spectra that can be read, ready for the model, and the number that cannot; reports what
     was read, and what could not be.
     """
-    from exogan_jax import grid
     from exogan_jax.files.averaging import averaged_spectrum
     from exogan_jax.files.inspect import line_of
-    from exogan_jax.files.spectra import SpectrumError, read_spectrum
+    from exogan_jax.files.spectra import MODEL_WAVELENGTH_UM, SpectrumError, read_spectrum
 
     spectra, bad = [], 0
     for file in files:
         try:
             spectrum = read_spectrum(file, **choices)
             _say("read", line_of(spectrum))
-            spectrum = averaged_spectrum(spectrum, grid.WAVELENGTH_UM)
+            spectrum = averaged_spectrum(spectrum, MODEL_WAVELENGTH_UM)
             for note in spectrum.notes:
                 _say("note", note)
             spectra.append(spectrum)
@@ -297,34 +296,12 @@ def _retrieve(args: argparse.Namespace) -> int:
 
 
 def _inspect(args: argparse.Namespace) -> int:
-    from exogan_jax import grid
-    from exogan_jax.files.averaging import averaged_spectrum
-    from exogan_jax.files.inspect import report, save_png
-    from exogan_jax.files.spectra import SpectrumError, read_spectra, read_spectrum
+    from exogan_jax.files.inspect import inspect_files
 
-    choices = _choices(args)
-    spectra, bad = [], 0
-    for file in args.files:
-        try:
-            if choices["select"] is None:
-                rest = {key: value for key, value in choices.items() if key != "select"}
-                found = read_spectra(file, **rest)
-            else:
-                found = [read_spectrum(file, **choices)]
-        except SpectrumError as error:
-            _say("error", error)
-            bad += 1
-            continue
-        for spectrum in found:
-            spectra.append(spectrum)
-            averaged = averaged_spectrum(spectrum, grid.WAVELENGTH_UM)
-            text = report(spectrum._replace(notes=averaged.notes))
-            print(text.encode(errors="backslashreplace").decode(), end="\n\n", flush=True)
-    if args.png and spectra:
-        try:
-            save_png(args.png, spectra)
-        except OSError as error:
-            raise _UserError(f"--png: cannot write {args.png} ({error.strerror})") from None
+    try:
+        bad = inspect_files(args.files, _choices(args), args.png, lambda e: _say("error", e))
+    except OSError as error:
+        raise _UserError(f"--png: cannot write {args.png} ({error.strerror})") from None
     return 2 if bad else 0
 
 

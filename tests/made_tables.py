@@ -9,7 +9,8 @@ from astropy.table import Table
 from hypothesis import strategies as st
 
 NAMES = {
-    "wavelength": ["wavelength", "wave", "wl", "Wavelength", "CENTRALWAVELNG", "wv_center",
+    "wavelength": [
+        "wavelength", "wave", "wl", "Wavelength", "CENTRALWAVELNG", "wv_center",
                    "central wavelength", "lambda", "Bin center", "WAVELENGTH"],
     "half_width": ["half_width", "wave_err", "Bin half-width", "hw", "wavelength half width",
                    "bin_half_width", "wl_err"],
@@ -133,10 +134,8 @@ def made(draw, headless=False):
         parts.append((name("quality"), "", flags))
     if draw(st.booleans()) and not headless:
         parts.append((name("junk"), "", rng.normal(size=n)))
-    if headless and not permuted:
-        parts = _documented(parts)
-    else:
-        parts = draw(st.permutations(parts))
+    documented = headless and not permuted
+    parts = _documented(parts) if documented else draw(st.permutations(parts))
     clear = said and not headless and (unit != "" or not ratio)
     half_known = half if known else np.zeros(n)
     return Made(

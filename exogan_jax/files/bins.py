@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from exogan_jax.files.positions import is_flag, touching
+from exogan_jax.files.patterns import is_flag, touching
 from exogan_jax.files.roles import REMEDY, WIDTH_ROLES, Reading
 from exogan_jax.files.tables import Table
 from exogan_jax.files.units import WAVENUMBER, length_units, to_um

@@ -1,19 +1,12 @@
 """What a column's name means: a table of words that a person can read and extend.
 
-A name is cut into words ("tr_depth_errneg": tr, depth, errneg), `WORDS` gives each word its tags
-(depth; error and low), and the tags together give the role (the lower error of a depth). Words that
-say nothing are the column's label: "depth A" and "error A" belong together. To teach the program
-the columns of another code, add its words.
+`names` cuts a name into words ("tr_depth_errneg": tr, depth, errneg), `WORDS` gives each word its
+tags (depth; error and low), and the tags together give the role (the lower error of a depth). Words
+that say nothing are the column's label: "depth A" and "error A" belong together. To teach the
+program the columns of another code, add its words.
 """
 
 from __future__ import annotations
-
-import re
-import unicodedata
-from functools import lru_cache
-from typing import NamedTuple
-
-from exogan_jax.files.units import split_unit
 
 #: The roles that a column can have, as `--columns` takes them, and what they mean.
 ROLES = {
@@ -101,12 +94,13 @@ WORDS = {
     "difference": "relative differential rel diff difference",
 }
 #: Words that say nothing about the role, and do not tell spectra apart.
-FILLERS = set(
-    "of in the and column columns col value values val val. data observed obs measured median mean "
-    "best pl planet planetary number no 1 sq squared radius length with for per array is val units "
-    "unit name star stellar exoplanet points point pixel pixels".split()
+FILLERS = (
+    "of in the and column columns col value values val data observed obs measured median mean best "
+    " pl planet planetary number no 1 sq squared radius length with for per array is units unit "
+    " name star stellar exoplanet points point pixel pixels"
 )
-_EXACT = {
+#: Whole names whose words would mislead.
+EXACT = {
     "x": "wavelength",
     "y": "depth",
     "dx": "half_width",
@@ -125,143 +119,3 @@ _EXACT = {
     "target_name": "planet",
     "object": "planet",
 }
-_TAGS: dict[str, frozenset[str]] = {}
-for _tags, _words in WORDS.items():
-    for _word in _words.split():
-        _TAGS[_word] = _TAGS.get(_word, frozenset()) | frozenset(_tags.split("+"))
-
-# Rp/Rs in all its spellings, with a square or without: R_p/R_*, rp_over_rs, (Rp/R*)^2, Rp^2/Rs^2.
-_SQUARE = r"(?:\^?\{?2\}?|\*\*\s*2|²|[\s_]?sq\w*)"
-_RATIO = re.compile(
-    rf"[(\[]*\s*r_?(?:p|pl|planet)({_SQUARE})?\s*(?:/|_?over_?|_|\s+)?\s*"
-    rf"r_?(?:s(?:tar)?|\*|⋆|★)(?![a-z])({_SQUARE})?\s*[)\]]*\s*({_SQUARE})?",
-    re.IGNORECASE,
-)
-
-
-class Named(NamedTuple):
-    """What a column's name says."""
-
-    role: str  # one of ROLES, IGNORED, DIFFERENCE, UNKNOWN
-    label: str  # words that tell this spectrum from others in the table
-    unit: str  # as in `units`, "" if the name has none
-    of: str  # of an error: "depth", "rp_rs", or "" if the name does not say
-
-
-def _words(name: str) -> list[str]:
-    """The words of a name, Rp/Rs and its square as rprs and rprs2."""
-    plain = re.sub(r"[$\\{}]|mathrm|\\rm|text(?=\{)", "", unicodedata.normalize("NFKC", name))
-    plain = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain)
-    plain = _RATIO.sub(lambda m: " rprs2 " if any(m.groups()) else " rprs ", plain)
-    plain = re.sub(r"(?i)\brp(\^|\*\*)2", " rprs2 ", plain)
-    words = [word for word in re.split(r"[^\w*σλδ²]+|_+", plain) if word]
-    folded = [word if word in ("E",) else word.casefold() for word in words]
-    joined: list[str] = []
-    for word in folded:  # "wave length", "half width", "bad pixel"
-        if joined and joined[-1] + word in _TAGS and word not in _TAGS:
-            joined[-1] += word
-        else:
-            joined.append(word)
-    return joined
-
-
-def _tags(word: str, first: bool) -> frozenset[str]:
-    if first and word in ("e", "E", "u"):  # VizieR: e_Depth, and E_Depth for the upper error
-        return frozenset({"error"} | ({"up"} if word == "E" else set()))
-    return _TAGS.get(word, frozenset())
-
-
-def _bin_role(tags: set[str]) -> str:
-    """The role of a column that speaks of wavelengths or bins."""
-    if "half" in tags or ("error" in tags and "full" not in tags):
-        return "half_width"
-    if "full" in tags and ("width" in tags or "bin" in tags):
-        return "full_width"
-    if tags & {"width", "delta"}:
-        return "width"
-    if tags & {"min", "low"}:
-        return "low_edge"
-    if tags & {"max", "up"}:
-        return "high_edge"
-    return "wavelength" if tags & {"wave", "centre"} else UNKNOWN
-
-
-def _role(tags: set[str]) -> str:
-    """The role that a set of tags gives."""
-    if "difference" in tags:
-        return DIFFERENCE
-    if "ignored" in tags:
-        return IGNORED
-    value = tags & {"depth", "ratio", "transit"}
-    if "wavenumber" in tags:
-        return "wavenumber" if tags <= {"wavenumber", "bin", "centre"} else UNKNOWN
-    if tags & {"quality", "good"}:
-        return "good" if "good" in tags else "quality"
-    if not value and tags & {"wave", "width", "half", "edge", "bin"}:
-        role = _bin_role(tags)
-        if role or "edge" not in tags:
-            return role
-    if "limit" in tags and "error" not in tags:
-        return "limit"
-    if "error" in tags:
-        if "up" in tags or "max" in tags:
-            return "error_up"
-        return "error_low" if tags & {"low", "min"} else "error"
-    if tags & {"instrument", "order", "filter"} and not value:
-        return "instrument"
-    if "planet" in tags:
-        return "planet"
-    if value and tags & {"min", "max", "delta", "width", "half"}:
-        return UNKNOWN  # a bound, a difference, or an error? The user must say
-    if value and tags & {"up", "low"}:  # an error, or a bound: the numbers tell (`points`)
-        return "error_up" if "up" in tags else "error_low"
-    if "ratio" in tags:
-        return UNKNOWN if "depth" in tags else "rp_rs"
-    return "depth" if value else UNKNOWN
-
-
-@lru_cache(maxsize=4096)
-def describe(name: str) -> Named:
-    """What a name says of its column.
-
-    >>> describe("tr_depth_errneg").role, describe("Bin half-width").role
-    ('error_low', 'half_width')
-    >>> describe("depth A"), describe("Rp/R* error").of
-    (Named(role='depth', label='A', unit='', of=''), 'rp_rs')
-    """
-    bare, unit = split_unit(name)
-    exact = re.sub(r"\W+", "_", bare.strip()).casefold().strip("_")
-    if exact in _EXACT:
-        return Named(_EXACT[exact], "", unit, "rp_rs" if exact.startswith("rp_err") else "")
-    if re.search(r"(depth|\))\s*[-−–]\s*(the\s+)?mean", bare, re.IGNORECASE):
-        return Named(DIFFERENCE, "", unit, "")
-    words = _words(bare)
-    tags: set[str] = set()
-    label = []
-    for i, word in enumerate(words):
-        found = _tags(word, i == 0 and len(words) > 1)
-        stem = re.fullmatch(r"([^\W\d]+)(\d+)", word)
-        if not found and stem and _TAGS.get(stem[1]):  # depth1, err2
-            found = _TAGS[stem[1]]
-            label.append(stem[2])
-        elif not found and word not in FILLERS:
-            label.append(word)
-        tags |= found
-    if "error" in tags and {"m", "p"} & set(words):  # err_m, err_p
-        tags |= {"low"} if "m" in words else {"up"}
-        label = [word for word in label if word not in ("m", "p")]
-    if "error" in tags and not re.search(r"\+\s*/\s*-|±", bare):
-        if re.search(r"\+", bare):
-            tags.add("up")
-        elif re.search(r"^\s*[-−]|[-−]\s*$", bare):
-            tags.add("low")
-    if "dppm" in exact and not unit:
-        unit = "ppm"
-    role = _role(tags)
-    if role == UNKNOWN:
-        label = []
-    of = ""
-    if role.startswith("error"):
-        of = "rp_rs" if "ratio" in tags else "depth" if tags & {"depth", "transit"} else ""
-    raw = {part.casefold(): part for part in re.split(r"[\W_]+", bare)}
-    return Named(role, " ".join(raw.get(word, word) for word in label), unit, of)

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from exogan_jax.files.spectra import Spectrum
+from exogan_jax.files.averaging import averaged_spectrum
+from exogan_jax.files.spectra import (
+    MODEL_WAVELENGTH_UM,
+    Spectrum,
+    SpectrumError,
+    read_spectra,
+    read_spectrum,
+)
 
 _WIDTH, _HEIGHT = 66, 12
 
@@ -68,7 +76,7 @@ def text_plot(spectrum: Spectrum, width: int = _WIDTH, height: int = _HEIGHT) ->
 def report(spectrum: Spectrum) -> str:
     """All that was read: the line, the columns with their roles and units, a plot and the notes."""
     rows = [("column", "role", "unit"), *spectrum.columns]
-    rows = [(name if len(name) <= 34 else name[:31] + "...", *rest) for name, *rest in rows]
+    rows = [(n if len(n) <= 34 else n[:31] + "...", role, unit) for n, role, unit in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     lines = [line_of(spectrum), ""]
     lines += [
@@ -88,6 +96,47 @@ def report(spectrum: Spectrum) -> str:
         start = f"{spectrum.path}: "
         lines += ["", *("note: " + note.removeprefix(start) for note in spectrum.notes)]
     return "\n".join(lines)
+
+
+def inspect_files(
+    files: Sequence[str],
+    choices: dict[str, Any],
+    png: Path | None,
+    complain: Callable[[Exception], None],
+) -> int:
+    """Prints the `report` of each spectrum in the files, with what averaging to the model's grid
+    would make of it; returns the number of files that cannot be read.
+
+    Args:
+      files: to read.
+      choices: of `read_spectrum`; without select, all spectra of a file are shown.
+      png: file to draw them into, or None.
+      complain: called with the error of each file that cannot be read.
+
+    Raises:
+      OSError: `png` cannot be written.
+    """
+    spectra: list[Spectrum] = []
+    bad = 0
+    for file in files:
+        try:
+            if choices.get("select") is None:
+                rest = {key: value for key, value in choices.items() if key != "select"}
+                found = read_spectra(file, **rest)
+            else:
+                found = [read_spectrum(file, **choices)]
+        except SpectrumError as error:
+            complain(error)
+            bad += 1
+            continue
+        for spectrum in found:
+            averaged = averaged_spectrum(spectrum, MODEL_WAVELENGTH_UM)
+            text = report(spectrum._replace(notes=averaged.notes))
+            print(text.encode(errors="backslashreplace").decode(), end="\n\n", flush=True)
+        spectra += found
+    if png and spectra:
+        save_png(png, spectra)
+    return bad
 
 
 def save_png(path: str | os.PathLike[str], spectra: Sequence[Spectrum]) -> None:

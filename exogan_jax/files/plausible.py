@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from exogan_jax.files.patterns import looks_like_width
 from exogan_jax.files.points import Points
-from exogan_jax.files.positions import touching
 from exogan_jax.files.roles import Reading
 from exogan_jax.files.tables import Table
 from exogan_jax.files.units import SMALLEST_ERROR
@@ -89,13 +89,9 @@ def _check_depths(judge: _Judge) -> None:
     elif middle < 1e-6:
         judge.doubt(everywhere, f"{first}, less than the Moon's before the Sun", remedy, grave=True)
     w = points.wavelength_um
-    if len(w) >= 4:
-        ratio = depth / w
-        width = np.ptp(depth) > 0 and np.ptp(ratio) <= 1e-3 * abs(np.mean(ratio))
-        same = max(touching(w, depth), touching(w, depth / 2)) >= 0.5
-        if width or same:
-            what = f"{title} looks like the bins' width: {depth[0]:.3g} at {w[0]:.4g} um"
-            judge.doubt(everywhere, what, "name the columns by --columns", grave=True)
+    if looks_like_width(w, depth) and np.ptp(depth) > 0:
+        what = f"{title} looks like the bins' width: {depth[0]:.3g} at {w[0]:.4g} um"
+        judge.doubt(everywhere, what, "name the columns by --columns", grave=True)
 
 
 def _check_errors(judge: _Judge) -> None:

@@ -110,7 +110,7 @@ def _values(
     parts = reading.parts
     role = "depth" if "depth" in parts else "rp_rs"
     value = column(role)
-    sides = [r for r in ("error_low", "error_up") if r in parts] or ["error"]
+    sides: list[str] = [r for r in ("error_low", "error_up") if r in parts] or ["error"]
     errors = {}
     for side in sides:
         raw = column(side)

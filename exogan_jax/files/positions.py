@@ -1,7 +1,7 @@
 """The roles of columns without names, from their numbers.
 
-TauREx 3 writes wavelength, depth, error, full bin width; petitRADTRANS and many tables of JWST write
-wavelength, half width, depth, error; others write edges, two-sided errors or flags. A layout is
+TauREx 3 writes wavelength, depth, error, full bin width; petitRADTRANS and many tables of JWST
+write wavelength, half width, depth, error; others edges, two-sided errors or flags. A layout is
 possible if its wavelengths, depths and errors are those of a planet and its bins are narrow. One
 that is possible alone is taken; of several, the only one whose bins touch; else the user must say.
 """
@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
 
+from exogan_jax.files.patterns import is_flag, looks_like_width, ordered, touching
 from exogan_jax.files.roles import REMEDY, Part, Reading
 from exogan_jax.files.tables import Table
 from exogan_jax.files.units import (
@@ -53,41 +53,6 @@ LAYOUTS = {
 }
 
 
-def touching(wavelength: Float[np.ndarray, " n"], half_width: Float[np.ndarray, " n"]) -> float:
-    """The share of neighbouring bins that touch, within a tenth of their distance; 0 for less than
-    four bins, which may touch by chance.
-    """
-    order = np.argsort(wavelength, kind="stable")
-    w, h = wavelength[order], half_width[order]
-    distance = np.diff(w)
-    apart = distance > 0
-    if apart.sum() < 3:
-        return 0.0
-    reach = (h[:-1] + h[1:])[apart]
-    return float(np.mean(np.abs(distance[apart] - reach) <= 0.1 * distance[apart]))
-
-
-def is_flag(values: np.ndarray) -> bool:
-    """Whether a column holds only 0 and 1, and some of the latter."""
-    known = values[np.isfinite(values)]
-    return bool(known.size > 2 and np.isin(known, (0, 1)).all() and known.any())
-
-
-def _looks_like_width(wavelength: np.ndarray, values: np.ndarray) -> bool:
-    """Whether a column that should be depths is the bins' width."""
-    if len(values) < 4:
-        return False
-    ratio = values / wavelength
-    same = np.ptp(values) == 0 or np.ptp(ratio) <= 1e-3 * abs(np.mean(ratio))
-    return bool(same or max(touching(wavelength, values), touching(wavelength, values / 2)) >= 0.5)
-
-
-def _ordered(values: np.ndarray, share: float = 0.6) -> bool:
-    """Whether at least four values rise or fall, but for some steps."""
-    steps = np.sign(np.diff(values))
-    return len(steps) > 2 and abs(float(steps.sum())) >= share * len(steps)
-
-
 def _fit(
     roles: list[str], columns: list[np.ndarray], natural: bool
 ) -> tuple[list[str], list[str], bool] | None:
@@ -120,7 +85,7 @@ def _fit(
     depth = by_role["depth"]
     up = by_role.get("error", by_role.get("error_up"))
     down = by_role.get("error", by_role.get("error_low"))
-    if up is None or down is None or up.min() <= 0 or _looks_like_width(w, depth):
+    if up is None or down is None or up.min() <= 0 or looks_like_width(w, depth):
         return None
     if not (np.all(down < 0) or np.all(down > 0)):
         return None
@@ -139,10 +104,10 @@ def _fit(
     others = [c for r, c in by_role.items() if r in ("depth", "error", "error_up", "error_low")]
     if any(np.all(np.abs(np.abs(other) - w) <= 0.5 * w) for other in others):
         return None  # another column of wavelengths
-    if not _ordered(w) and (not natural or any(_ordered(other, 1.0) for other in others)):
+    if not ordered(w) and (not natural or any(ordered(other, 1.0) for other in others)):
         return None
     touch = max(touching(w, half), touching(w, 2 * half))
-    bins = edges and "wavelength" in by_role or touch >= 0.5
+    bins = (edges and "wavelength" in by_role) or touch >= 0.5
     return lengths, depths, bool(bins)
 
 
@@ -230,9 +195,10 @@ def positional_reading(table: Table) -> Reading:
         for role, index in zip(roles, numeric, strict=True)
     }
     notes = []
-    if len(texts) == 1 and len(np.unique(table.columns[texts[0]].values)) < len(whole):
+    labels = [set(table.columns[i].values) for i in texts]
+    if len(labels) == 1 and whole.size > len(labels[0]):
         parts["instrument"] = Part(texts[0], "", "numbers")
-    if 0.03 < np.median(depth) and depths == ["fraction"]:
+    if np.median(depth) > 0.03 and depths == ["fraction"]:
         notes.append(
             f"{table.path}: a depth of {np.median(depth):.3g} is a planet of "
             f"{np.sqrt(np.median(depth)):.2f} stellar radii; if the column is Rp/Rs, say "

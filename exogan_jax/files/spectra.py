@@ -20,18 +20,11 @@ from exogan_jax.files.atomic import replacing
 from exogan_jax.files.par import format_par, read_par
 from exogan_jax.files.plausible import check_points
 from exogan_jax.files.points import Points, points_of
-from exogan_jax.files.positions import positional_reading
-from exogan_jax.files.roles import (
-    LENGTH_ROLES,
-    Reading,
-    chosen_reading,
-    chosen_units,
-    named_readings,
-    with_choices,
-)
-from exogan_jax.files.tables import Table, open_tables
+from exogan_jax.files.reach import reached
+from exogan_jax.files.readings import readings_of
+from exogan_jax.files.roles import Reading
+from exogan_jax.files.tables import Table
 from exogan_jax.files.text import SpectrumError, fail, quoted
-from exogan_jax.files.units import LENGTHS, to_um
 
 if TYPE_CHECKING:
     from exogan_jax.physics.observation import Observation
@@ -40,6 +33,8 @@ __all__ = ["Spectrum", "SpectrumError", "read_spectra", "read_spectrum", "write_
 
 # The binning operator knows points up to half a step outside the grid.
 _HALF_STEP = float(np.sqrt(grid.WAVELENGTH_UM[-2] / grid.WAVELENGTH_UM[-1]))
+#: The model's wavelengths, to which finer spectra are averaged.
+MODEL_WAVELENGTH_UM = grid.WAVELENGTH_UM
 #: Wavelengths [um] of the points that are kept, and the bluest that the comparison can use.
 MODEL_RANGE_UM = (
     float(grid.WAVELENGTH_UM[-1]) / _HALF_STEP,
@@ -64,104 +59,14 @@ class Spectrum(NamedTuple):
     form: str = "text"  # the file's format
 
 
-def _readings(table: Table, columns: str | None, units: str | None) -> list[Reading]:
-    """The spectra of one table."""
-    if columns is not None:
-        readings = [chosen_reading(table, columns)]
-    elif table.named:
-        readings = named_readings(table)
-    elif units is not None:
-        readings = [_positional_with_units(table, units)]
-    else:
-        readings = [positional_reading(table)]
-    if units is not None:
-        chosen = chosen_units(table, units, columns)
-        readings = [with_choices(table, reading, chosen) for reading in readings]
-    split: list[Reading] = []
-    for reading in readings:
-        split += _by_planet(table, reading)
-    return split
-
-
-def _positional_with_units(table: Table, units: str) -> Reading:
-    """The layout of columns without names whose units the user says."""
-    from dataclasses import replace
-
-    from exogan_jax.files.tables import Column
-    from exogan_jax.files.units import DEPTHS, to_fraction
-
-    chosen = chosen_units(table, units, None)
-    columns = list(table.columns)
-    for index, unit in chosen.items():
-        column = columns[index]
-        if column.numeric and unit != "fraction":
-            convert = to_fraction if unit in DEPTHS else to_um
-            columns[index] = Column(column.name, "", convert(column.values, unit))
-    return positional_reading(replace(table, columns=tuple(columns)))
-
-
-def _by_planet(table: Table, reading: Reading) -> list[Reading]:
-    """A reading for each planet that the table names."""
-    from dataclasses import replace
-
-    part = reading.parts.get("planet")
-    if part is None or table.columns[part.column].numeric:
-        return [reading]
-    names = table.columns[part.column].values
-    found = list(dict.fromkeys(str(name) for name in names if name))
-    if len(found) < 2:
-        return [reading]
-    label = f"{reading.label} " if reading.label else ""
-    return [
-        replace(reading, label=label + name, rows=np.flatnonzero(names == name)) for name in found
-    ]
-
-
-def _inside(table: Table, reading: Reading, points: Points) -> tuple[np.ndarray, list[str]]:
-    """Which points (n,) the model reaches, and notes on those that it cannot use.
-
-    Raises:
-      SpectrumError: it reaches none.
-    """
-    low, high = MODEL_RANGE_UM
-    w, half = points.wavelength_um, points.half_width_um
-    inside = (w >= low) & (w <= high)
-    if not inside.any():
-        role = next(r for r in LENGTH_ROLES if r in reading.parts)
-        title = table.title(reading.parts[role].column)
-        unit = points.units.get(role, "um")
-        found = f"{title} runs from {w.min():.4g} to {w.max():.4g} um, read in {unit}"
-        raw = table.columns[reading.parts[role].column].values[points.rows]
-        fits = [u for u in LENGTHS if low <= to_um(raw, u).min() <= to_um(raw, u).max() <= high]
-        units = " or ".join(f"--units {role}={u}" for u in fits)
-        remedy = f"if the unit is another, say {units}" if fits else "give wavelengths in um"
-        problem = f"no wavelength within the model's {low:.2f}-{high:.1f} um"
-        table.fail(f"{problem}: {found}", remedy, int(points.rows[0]))
-    notes = []
-    for bad, what in (
-        (~inside, f"left out {{}} outside {low:.2f}-{high:.1f} um"),
-        (
-            inside & (w - half < BLUEST_USED_UM * (1 - 1e-9)),
-            f"the model cannot use {{}} that reach below its {BLUEST_USED_UM:.3f} um",
-        ),
-    ):
-        if bad.any():
-            places = [str(table.rows[row]) for row in points.rows[bad]]
-            more = ", ..." if len(places) > 6 else ""
-            count = f"{bad.sum()} point{'s' if bad.sum() > 1 else ''}"
-            word = table.word + ("s" if len(places) > 1 else "")
-            listed = f"{word} {', '.join(places[:6])}{more}"
-            notes.append(f"{table.path}: {what.format(count)} ({listed})")
-    return inside, notes
-
-
 def _star(
     table: Table, points: Points, star_radius: float | None
 ) -> tuple[float, np.ndarray | None, list[str]]:
     """The star's radius in R_sun, true values, and notes."""
     path = table.path
     par = path.with_suffix(".par")
-    radius, truth, notes = 1.0, None, []
+    radius, truth = 1.0, None
+    notes: list[str] = []
     if par.exists():
         radius, truth, more = read_par(par)
         notes += more
@@ -191,9 +96,10 @@ def _spectrum(table: Table, reading: Reading, star_radius: float | None, several
     from exogan_jax.physics.observation import Observation, check
 
     path = table.path
-    points = points_of(table, reading)
-    notes = [*table.notes, *points.notes, *check_points(table, reading, points)]
-    inside, more = _inside(table, reading, points)
+    with np.errstate(all="ignore"):  # a damaged file's numbers overflow; they are refused by value
+        points = points_of(table, reading)
+        notes = [*table.notes, *points.notes, *check_points(table, reading, points)]
+        inside, more = reached(table, reading, points, MODEL_RANGE_UM, BLUEST_USED_UM)
     notes += more
     points = points._replace(
         **{
@@ -246,20 +152,6 @@ def _spectrum(table: Table, reading: Reading, star_radius: float | None, several
     )
 
 
-def _found(path: Path, columns: str | None, units: str | None) -> list[tuple[Table, Reading]]:
-    """The spectra of a file's tables; tables that hold none are passed over if others do."""
-    found: list[tuple[Table, Reading]] = []
-    errors = []
-    for table in open_tables(path):
-        try:
-            found += [(table, reading) for reading in _readings(table, columns, units)]
-        except SpectrumError as error:
-            errors.append(error)
-    if not found:
-        raise errors[0]
-    return found
-
-
 def read_spectra(
     path: str | os.PathLike[str],
     *,
@@ -272,7 +164,7 @@ def read_spectra(
     Raises:
       SpectrumError: one of them cannot be read.
     """
-    found = _found(Path(path), columns, units)
+    found = readings_of(Path(path), columns, units)
     return [_spectrum(*one, star_radius, len(found) > 1) for one in found]
 
 
@@ -307,7 +199,7 @@ def read_spectrum(
         line or row, what was read, and the remedy.
     """
     path = Path(path)
-    found = _found(path, columns, units)
+    found = readings_of(path, columns, units)
     labels = [reading.label or table.label or str(i) for i, (table, reading) in enumerate(found, 1)]
     if select is not None:
         folded = [label.casefold() for label in labels]

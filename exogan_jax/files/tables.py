@@ -1,7 +1,7 @@
 """Opening a file of any format as tables of named columns with their units, as written.
 
-Text in columns is `text_tables`'s; FITS, HDF5, NetCDF, ECSV, IPAC and CDS tables are
-`binary_tables`'s. Which it is, the content says, never the file's name. Nothing in a file runs code.
+Text in columns is for `text_tables`, FITS, ECSV, IPAC and CDS for `astropy_tables`, HDF5 and NetCDF
+for `hdf_tables`. Which it is, the content says, never the file's name. Nothing in a file runs code.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ _OTHERS = {
     b"\xfe\xff": "UTF-16 text (not a text file in UTF-8)",
 }
 #: What files write in the place of a value that is not there.
-MISSING = frozenset("nan null none -- - --- n/a na n.a. masked ... … ..".split())
+MISSING = frozenset(
+    ("nan", "null", "none", "-", "--", "---", "n/a", "na", "n.a.", "masked", "..", "...", "…")
+)
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,13 @@ def open_tables(path: Path) -> list[Table]:
     sha256 = hashlib.sha256(content).hexdigest()
     remedy = "save the spectrum as text in columns, CSV, ECSV, FITS or NetCDF"
     if content.startswith((b"\x89HDF\r\n\x1a\n", b"CDF\x01", b"CDF\x02", b"CDF\x05", b"SIMPLE  =")):
-        from exogan_jax.files import binary_tables
-
         if content.startswith(b"SIMPLE"):
-            return binary_tables.fits_tables(path, content, sha256)
-        return binary_tables.hdf_tables(path, content, sha256)
+            from exogan_jax.files.astropy_tables import fits_tables
+
+            return fits_tables(path, content, sha256)
+        from exogan_jax.files.hdf_tables import hdf_tables
+
+        return hdf_tables(path, content, sha256)
     for magic, what in _OTHERS.items():
         if content.startswith(magic):
             fail(path, f"not a text file but {what}", remedy)
@@ -126,9 +130,9 @@ def _text(path: Path, lines: list[str], sha256: str) -> list[Table]:
     elif len(bars) > 1 and bars[0] and bars[1] and not bars[-1]:
         form = "IPAC"
     if form:
-        from exogan_jax.files import binary_tables
+        from exogan_jax.files.astropy_tables import header_table
 
-        return [binary_tables.header_table(path, lines, form, sha256)]
-    from exogan_jax.files import text_tables
+        return [header_table(path, lines, form, sha256)]
+    from exogan_jax.files.text_tables import text_table
 
-    return [text_tables.text_table(path, lines, sha256)]
+    return [text_table(path, lines, sha256)]

@@ -1,0 +1,41 @@
+"""What a column of numbers looks like: touching bins, a flag, widths, a rising order."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+
+
+def touching(wavelength: Float[np.ndarray, " n"], half_width: Float[np.ndarray, " n"]) -> float:
+    """The share of neighbouring bins that touch, within a tenth of their distance; 0 for less than
+    four bins, which may touch by chance.
+    """
+    order = np.argsort(wavelength, kind="stable")
+    w, h = wavelength[order], half_width[order]
+    distance = np.diff(w)
+    apart = distance > 0
+    if apart.sum() < 3:
+        return 0.0
+    reach = (h[:-1] + h[1:])[apart]
+    return float(np.mean(np.abs(distance[apart] - reach) <= 0.1 * distance[apart]))
+
+
+def is_flag(values: np.ndarray) -> bool:
+    """Whether a column holds only 0 and 1, and some of the latter."""
+    known = values[np.isfinite(values)]
+    return bool(known.size > 2 and np.isin(known, (0, 1)).all() and known.any())
+
+
+def looks_like_width(wavelength: np.ndarray, values: np.ndarray) -> bool:
+    """Whether a column that should be depths is the bins' width."""
+    if len(values) < 4:
+        return False
+    ratio = values / wavelength
+    same = np.ptp(values) == 0 or np.ptp(ratio) <= 1e-3 * abs(np.mean(ratio))
+    return bool(same or max(touching(wavelength, values), touching(wavelength, values / 2)) >= 0.5)
+
+
+def ordered(values: np.ndarray, share: float = 0.6) -> bool:
+    """Whether at least four values rise or fall, but for some steps."""
+    steps = np.sign(np.diff(values))
+    return len(steps) > 2 and abs(float(steps.sum())) >= share * len(steps)

@@ -1,0 +1,80 @@
+"""The spectra that a file holds, before their values are taken: tables, and readings of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from exogan_jax.files.choices import chosen_reading, chosen_units, with_choices
+from exogan_jax.files.positions import positional_reading
+from exogan_jax.files.roles import Reading, named_readings
+from exogan_jax.files.tables import Column, Table, open_tables
+from exogan_jax.files.text import SpectrumError
+from exogan_jax.files.units import DEPTHS, to_fraction, to_um
+
+
+def _readings(table: Table, columns: str | None, units: str | None) -> list[Reading]:
+    """The spectra of one table."""
+    if columns is not None:
+        readings = [chosen_reading(table, columns)]
+    elif table.named:
+        readings = named_readings(table)
+    elif units is not None:
+        readings = [_positional_with_units(table, units)]
+    else:
+        readings = [positional_reading(table)]
+    if units is not None:
+        chosen = chosen_units(table, units, columns)
+        readings = [with_choices(table, reading, chosen) for reading in readings]
+    split: list[Reading] = []
+    for reading in readings:
+        split += _by_planet(table, reading)
+    return split
+
+
+def _positional_with_units(table: Table, units: str) -> Reading:
+    """The layout of columns without names whose units the user says."""
+    chosen = chosen_units(table, units, None)
+    columns = list(table.columns)
+    for index, unit in chosen.items():
+        column = columns[index]
+        if column.numeric and unit != "fraction":
+            convert = to_fraction if unit in DEPTHS else to_um
+            columns[index] = Column(column.name, "", convert(column.values, unit))
+    return positional_reading(replace(table, columns=tuple(columns)))
+
+
+def _by_planet(table: Table, reading: Reading) -> list[Reading]:
+    """A reading for each planet that the table names."""
+    part = reading.parts.get("planet")
+    if part is None or table.columns[part.column].numeric:
+        return [reading]
+    names = table.columns[part.column].values
+    found = list(dict.fromkeys(str(name) for name in names if name))
+    if len(found) < 2:
+        return [reading]
+    label = f"{reading.label} " if reading.label else ""
+    return [
+        replace(reading, label=label + name, rows=np.flatnonzero(names == name)) for name in found
+    ]
+
+
+def readings_of(path: Path, columns: str | None, units: str | None) -> list[tuple[Table, Reading]]:
+    """The spectra of a file's tables; tables that hold none are passed over if others do.
+
+    Raises:
+      SpectrumError: the file cannot be opened, or none of its tables holds a spectrum.
+    """
+    found: list[tuple[Table, Reading]] = []
+    errors = []
+    for table in open_tables(path):
+        try:
+            with np.errstate(all="ignore"):
+                found += [(table, reading) for reading in _readings(table, columns, units)]
+        except SpectrumError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
+    return found
