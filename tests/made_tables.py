@@ -32,7 +32,7 @@ PAIRS = list(zip(NAMES["error_up"], NAMES["error_low"], strict=True))
 EDGES = list(zip(NAMES["low_edge"], NAMES["high_edge"], strict=True))
 LENGTHS = {"um": 1.0, "nm": 1e3, "Angstrom": 1e4, "m": 1e-6, "cm": 1e-4}
 DEPTHS = {"": 1.0, "%": 1e2, "ppm": 1e6}
-SPELT = {"um": ["um", "micron", "microns", "μm", "µm"], "nm": ["nm"], "Angstrom": ["Angstrom", "AA"],
+SPELT = {"um": ["um", "micron", "microns", "μm", "µm"], "nm": ["nm"], "Angstrom": ["Angstrom"],
          "m": ["m"], "cm": ["cm"], "%": ["%", "percent"], "ppm": ["ppm"], "": [""]}  # fmt: skip
 
 

@@ -57,8 +57,10 @@ WORDS = {
     "delta": "delta δ",
     "wave+min": "wavemin wlmin lambdamin wavelengthmin wavelow wllow waveleft wlstart xmin",
     "wave+max": "wavemax wlmax lambdamax wavelengthmax wavehigh wlhigh waveright wlend xmax wlupp",
-    "min": "min minimum start begin left from blue",
-    "max": "max maximum end stop right to red",
+    "min": "min minimum from blue",
+    "max": "max maximum to red",
+    "edge+min": "start begin left",
+    "edge+max": "end stop right",
     "low": "low lower lo minus neg negative down dn dw downward lowerr",
     "up": "up upper upp plus pos positive hi high upward uperr",
     "depth": "depth depths trdepth tdepth trandep transitdepth transitdepths td dppm depthppm "

@@ -14,7 +14,7 @@ from pathlib import Path
 from exogan_jax.files.columns import IGNORED, UNKNOWN
 from exogan_jax.files.names import describe
 from exogan_jax.files.text import fail, quoted
-from exogan_jax.files.units import parse_unit
+from exogan_jax.files.units import parse_unit, split_unit
 
 _QUOTED = re.compile(r'"([^"]*)"|\'([^\']*)\'|(\S+)')
 
@@ -120,7 +120,12 @@ def _numbered(comments: list[str], n: int) -> list[str] | None:
 
 
 def names_of(
-    path: Path, before: list[tuple[int, str, bool]], n: int, first: list[str], texts: int
+    path: Path,
+    before: list[tuple[int, str, bool]],
+    n: int,
+    first: list[str],
+    texts: int,
+    after: int,
 ) -> tuple[list[str], list[str]]:
     """The columns' names and units ("" where there are none).
 
@@ -130,12 +135,17 @@ def names_of(
       n: number of columns.
       first: fields of the first row.
       texts: how many of the last columns hold text.
+      after: number of the column that a ± follows; its errors may have no name. 0 for none.
     """
     best: tuple[int, list[str], int] = (0, [], -1)
     for i, (_, line, comment) in enumerate(before[-200:], max(0, len(before) - 200)):
         for names in _header_fields(line, n):
             if len(names) == n - 1 and first[0] in ("0", "1") and not comment:
                 names = ["", *names]  # the row numbers that pandas writes have no name
+            elif after and len(names) == n - 1:
+                unit = split_unit(names[after - 1])[1]
+                error = f"error ({unit})" if unit else "error"
+                names = [*names[:after], error, *names[after:]]
             elif not n - texts <= len(names) <= n:
                 continue
             score = _score(names)

@@ -13,7 +13,7 @@ from exogan_jax.files.patterns import looks_like_width
 from exogan_jax.files.points import Points
 from exogan_jax.files.roles import Reading
 from exogan_jax.files.tables import Table
-from exogan_jax.files.units import SMALLEST_ERROR
+from exogan_jax.files.units import DEPTHS, SMALLEST_ERROR
 
 _DEEPEST = 0.1  # a planet of a third of its star's radius
 _LEAST_ERROR = 1e-7
@@ -76,7 +76,12 @@ def _check_depths(judge: _Judge) -> None:
         )
     middle = float(np.median(depth))
     first = f"{title} is {depth[0]:.3g} as a fraction (read in {unit})"
-    remedy = "say the unit by --units depth=ppm, or --columns with rp_rs if it is Rp/Rs"
+    likely = [
+        name for name, factor in DEPTHS.items() if 1e-4 <= middle / DEPTHS[unit] * factor <= 0.05
+    ]
+    name = likely[0] if likely else "UNIT"
+    remedy = f"if the unit is another, say --units {'depth' if 'depth' in units else 'rp_rs'}="
+    remedy += f"{name},error={name}" + ("" if name == "ppm" else "; if it is Rp/Rs, use --columns")
     if np.any(depth >= 1):
         row = _first(depth >= 1)
         table.fail(

@@ -63,7 +63,8 @@ def _kept_rows(table: Table, reading: Reading, notes: list[str]) -> np.ndarray:
                 column = table.title(reading.parts[role].column)
                 notes.append(f"{table.path}: {column} would flag every row, and is not used")
             else:
-                leave_out(bad, f"{why} {table.title(reading.parts[role].column)}")
+                title = table.title(reading.parts[role].column)
+                leave_out(bad, f"{why} {title} (give it - in --columns to keep them)")
     return np.flatnonzero(keep)
 
 
@@ -99,6 +100,12 @@ def _depth_unit(
     table.fail(f"{title} is {value[0]:g}, {what}", remedy, row)
 
 
+def _are_bounds(value: np.ndarray, low: np.ndarray, up: np.ndarray) -> bool:
+    """Whether columns named lower and upper are the ends of an interval about the depths."""
+    around = np.all(up > value) and np.all(low < value)
+    return bool(around and np.median(low) > 0.5 * np.median(value))
+
+
 def _values(
     table: Table, reading: Reading, keep: np.ndarray, units: dict[str, str], notes: list[str]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
@@ -112,8 +119,14 @@ def _values(
     value = column(role)
     sides: list[str] = [r for r in ("error_low", "error_up") if r in parts] or ["error"]
     errors = {}
-    for side in sides:
-        raw = column(side)
+    sought = {side: column(side) for side in sides}
+    if len(sides) == 2 and _are_bounds(value, sought["error_low"], sought["error_up"]):
+        sought = {"error_low": value - sought["error_low"], "error_up": sought["error_up"] - value}
+        notes.append(
+            f"{table.path}: {table.title(parts['error_low'].column)} and its like are bounds: "
+            "their distances from the depth are the errors"
+        )
+    for side, raw in sought.items():
         if side == "error_low" and np.all(raw <= 0):
             raw = -raw  # signed, as the archive writes it
         bad = raw <= 0
@@ -154,14 +167,8 @@ def _values(
             notes.append(f"{table.path}: only one side's errors are given; taken for both")
         return depth, converted[sides[0]], None
     low, up = converted["error_low"], converted["error_up"]
-    if np.all(up > depth) and np.all(low < depth) and np.median(low) > 0.5 * np.median(depth):
-        low, up = depth - low, up - depth
-        notes.append(
-            f"{table.path}: {table.title(parts['error_low'].column)} and its like are "
-            "bounds: their distances from the depth are the errors"
-        )
     most = float(np.max(np.abs(up - low) / np.minimum(up, low)))
-    if most > 0:
+    if most > 0.005:
         notes.append(
             f"{table.path}: errors up and down differ by up to {100 * most:.0f} %; kept, "
             "but the likelihood takes their mean as a Gaussian's"

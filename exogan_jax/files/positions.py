@@ -117,6 +117,10 @@ def _diagnose(table: Table, columns: Sequence[np.ndarray]) -> None:
     middle, scatter = float(np.median(depth)), float(np.median(np.abs(error)))
     n = len(table.columns)
     first = f"{w[0]:g}, {depth[0]:g}, {error[0]:g}"
+    like = [i for i, c in enumerate(columns) if length_units(c) == ["um"] and ordered(c, 1.0)]
+    if like and like[0] > 0 and length_units(w) != ["um"]:
+        what = f"without names column 1 must hold wavelengths, but column {like[0] + 1} seems to"
+        table.fail(what, REMEDY, 0)
     if n == 3 and depth.min() <= 0:
         row = int(np.argmin(depth > 0))
         problem = f"column 2 (depth) is {depth[row]:g}, not positive"

@@ -19,17 +19,17 @@ _LAYOUT = "give wavelength [um], depth, 1-sigma error and, if you like, bin widt
 _COMMENT = re.compile(r"^\s*(?:#+|%+|!+|;+|//+|\\+|\*+(?=\s))\s?")
 _RULE = re.compile(r"[\s|+=:,-]+")  # ----- or |---|---|
 _PLUS_MINUS = re.compile(r"\s*(?:±|\+/-|\\pm|\+-)\s*|\$|\s*\\\\\s*$")
-_RANGE = re.compile(r"(\d*\.?\d+)\s*[-–—]\s*(\d*\.?\d+)")
+_RANGE = re.compile(r"(\d*\.?\d+)\s*(?:--|[-–—])\s*(\d*\.?\d+)")
 _PYRAT_BAY = ["depth", "error", "wavelength", "half_width", "instrument"]
 
 
 def _is_data(line: str) -> bool:
-    """Whether a line without comment sign holds a row: half of its fields are numbers, or none is
-    a word that could be a name.
-    """
-    fields = [x for x in re.split(r"[\s,;|]+", line.strip(" ,;|\t")) if x]
-    numbers = sum(parse_number(x) is not None or x.casefold() in MISSING for x in fields)
-    return 2 * numbers >= len(fields) and any(parse_number(x) is not None for x in fields)
+    """Whether a line without comment sign holds a row: half of its fields are numbers."""
+    plain = _RANGE.sub(r"\1", _PLUS_MINUS.sub(" ", line))
+    fields = [x for x in re.split(r"[\s,;|&]+", plain.strip(" ,;|&\t")) if x]
+    numbers = [parse_number(x) is not None for x in fields]
+    held = sum(numbers) + sum(x.casefold() in MISSING for x in fields)
+    return 2 * held >= len(fields) and any(numbers)
 
 
 def _delimiter(lines: list[str]) -> str:
@@ -114,6 +114,27 @@ def _column(
 _TEXT_ROLES = ("instrument", "planet", "quality", "good", UNKNOWN, IGNORED)
 
 
+def _error_after(line: str) -> int:
+    """How many fields stand before the first ± of a row, 0 if there is none."""
+    before, sign, _ = re.sub(r"\$", "", line).partition("±")
+    for mark in ("+/-", "\\pm", "+-"):
+        if not sign:
+            before, sign, _ = re.sub(r"\$", "", line).partition(mark)
+    return len([x for x in re.split(r"[\s,;|&]+", before) if x]) if sign else 0
+
+
+def _joined(
+    table: list[list[str]], names: list[str], units: list[str], delimiter: str
+) -> tuple[list[list[str]], list[str], list[str]]:
+    """The table with the words of a last named column joined: "HST WFC3" is one name."""
+    last = max((i for i, name in enumerate(names) if name), default=len(names) - 1)
+    words = all(parse_number(x) is None for fields in table for x in fields[last:])
+    if delimiter or last == len(names) - 1 or not words:
+        return table, names, units
+    joined = [[*fields[:last], " ".join(fields[last:])] for fields in table]
+    return joined, names[: last + 1], units[: last + 1]
+
+
 def text_table(path: Path, lines: list[str], sha256: str) -> Table:
     """The table in a text's lines.
 
@@ -130,6 +151,7 @@ def text_table(path: Path, lines: list[str], sha256: str) -> Table:
         fail(path, "no data, only comments", _LAYOUT)
     notes: list[str] = []
     # "0.0145 ± 0.0001" is two columns, and so it is in a table written for LaTeX.
+    after = _error_after(rows[0][1])
     rows = [(number, _PLUS_MINUS.sub(" ", line)) for number, line in rows]
     delimiter = _delimiter([line for _, line in rows])
     table = _fields(path, rows, delimiter)
@@ -143,7 +165,9 @@ def text_table(path: Path, lines: list[str], sha256: str) -> Table:
     texts = 0
     while texts < n - 1 and parse_number(table[0][n - 1 - texts]) is None:
         texts += 1
-    names, units = names_of(path, above, n, table[0], texts)
+    names, units = names_of(path, above, n, table[0], texts, after)
+    table, names, units = _joined(table, names, units, delimiter)
+    n = len(names)
     if depth_unit:
         roles = [describe(name).role for name in names]
         units = [
