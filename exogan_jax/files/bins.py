@@ -48,7 +48,7 @@ def bins_of(
     values = every[keep]
     if np.any(values <= 0):
         row = int(np.flatnonzero(values <= 0)[0])
-        what = f"{table.title(parts[main].column)} is {values[row]:g}, not positive"
+        what = f"{table.title(parts[main].column, main)} is {values[row]:g}, not positive"
         table.fail(what, "give wavelengths in um", int(keep[row]))
     unit = parts[main].unit or _length_unit(table, reading, values, parts[main].column)
     units[main] = unit
@@ -59,7 +59,7 @@ def bins_of(
     if role is None:
         return centre[keep], np.zeros(len(keep))
     raw = table.columns[parts[role].column].values
-    title = table.title(parts[role].column)
+    title = table.title(parts[role].column, role)
     if is_flag(raw[keep]):
         row = int(np.argmax(raw[keep]))
         what = f"{title}, read as {role}, holds only 0 and 1: a flag?"

@@ -6,9 +6,13 @@ import numpy as np
 from jaxtyping import Float
 
 
-def touching(wavelength: Float[np.ndarray, " n"], half_width: Float[np.ndarray, " n"]) -> float:
-    """The share of neighbouring bins that touch, within a tenth of their distance; 0 for less than
-    four bins, which may touch by chance.
+def touching(
+    wavelength: Float[np.ndarray, " n"],
+    half_width: Float[np.ndarray, " n"],
+    tolerance: float = 0.1,
+) -> float:
+    """The share of neighbouring bins that touch, to a share `tolerance` of their distance; 0 for
+    less than four bins, which may touch by chance.
     """
     order = np.argsort(wavelength, kind="stable")
     w, h = wavelength[order], half_width[order]
@@ -17,7 +21,7 @@ def touching(wavelength: Float[np.ndarray, " n"], half_width: Float[np.ndarray, 
     if apart.sum() < 3:
         return 0.0
     reach = (h[:-1] + h[1:])[apart]
-    return float(np.mean(np.abs(distance[apart] - reach) <= 0.1 * distance[apart]))
+    return float(np.mean(np.abs(distance[apart] - reach) <= tolerance * distance[apart]))
 
 
 def is_flag(values: np.ndarray) -> bool:
@@ -32,7 +36,9 @@ def looks_like_width(wavelength: np.ndarray, values: np.ndarray) -> bool:
         return False
     ratio = values / wavelength
     same = np.ptp(values) == 0 or np.ptp(ratio) <= 1e-3 * abs(np.mean(ratio))
-    return bool(same or max(touching(wavelength, values), touching(wavelength, values / 2)) >= 0.5)
+    # Depths may be near the bins' distance by chance, but not follow it.
+    shares = (touching(wavelength, half, 0.003) for half in (values, values / 2))
+    return bool(same or max(shares) >= 0.8)
 
 
 def ordered(values: np.ndarray, share: float = 0.6) -> bool:

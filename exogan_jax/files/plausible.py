@@ -28,8 +28,8 @@ class _Judge:
 
     def title(self, *roles: str) -> str:
         """The column of the first of these roles that there is."""
-        part = next((self.reading.parts[r] for r in roles if r in self.reading.parts), None)
-        return "column" if part is None else self.table.title(part.column)
+        role = next((r for r in roles if r in self.reading.parts), "")
+        return self.table.title(self.reading.parts[role].column, role) if role else "column"
 
     def doubt(self, bad: np.ndarray, what: str, remedy: str, *, grave: bool) -> None:
         """Refuses, or notes, what holds at the rows `bad`; {} in `what` is the first row's."""

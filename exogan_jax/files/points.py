@@ -51,7 +51,7 @@ def _kept_rows(table: Table, reading: Reading, notes: list[str]) -> np.ndarray:
         infinite = np.isinf(values[role]) & keep
         if infinite.any():
             row = int(np.argmax(infinite))
-            what = f"{table.title(reading.parts[role].column)} is {values[role][row]:g}"
+            what = f"{table.title(reading.parts[role].column, role)} is {values[role][row]:g}"
             table.fail(f"{what}, not a finite number", "remove the row, or put # before it", row)
     leave_out(np.any([np.isnan(values[r]) for r in needed], axis=0), "with missing values")
     if not keep.any():
@@ -60,10 +60,10 @@ def _kept_rows(table: Table, reading: Reading, notes: list[str]) -> np.ndarray:
         if role in values:
             bad = values[role] == 0 if role == "good" else np.nan_to_num(values[role]) != 0
             if (bad & keep).sum() == keep.sum():
-                column = table.title(reading.parts[role].column)
+                column = table.title(reading.parts[role].column, role)
                 notes.append(f"{table.path}: {column} would flag every row, and is not used")
             else:
-                title = table.title(reading.parts[role].column)
+                title = table.title(reading.parts[role].column, role)
                 leave_out(bad, f"{why} {title} (give it - in --columns to keep them)")
     return np.flatnonzero(keep)
 
@@ -123,7 +123,7 @@ def _values(
     if len(sides) == 2 and _are_bounds(value, sought["error_low"], sought["error_up"]):
         sought = {"error_low": value - sought["error_low"], "error_up": sought["error_up"] - value}
         notes.append(
-            f"{table.path}: {table.title(parts['error_low'].column)} and its like are bounds: "
+            f"{table.path}: {table.title(parts['error_low'].column, 'error_low')} and its like are bounds: "
             "their distances from the depth are the errors"
         )
     for side, raw in sought.items():
@@ -132,7 +132,7 @@ def _values(
         bad = raw <= 0
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
-            what = f"{table.title(parts[side].column)} is {raw[row]:g}, not positive"
+            what = f"{table.title(parts[side].column, side)} is {raw[row]:g}, not positive"
             table.fail(what, "give 1-sigma errors above 0", int(keep[row]))
         errors[side] = raw
     units[role] = parts[role].unit
@@ -148,7 +148,7 @@ def _values(
             fits = 1e-5 <= np.median(same) <= 0.1
             units[role] = declared[0] if fits or len(alone) != 1 else alone[0]
             if fits and alone == ["fraction"] and declared[0] != "fraction":
-                what = f"{table.title(parts[role].column)} has no unit, but its errors have"
+                what = f"{table.title(parts[role].column, role)} has no unit, but its errors have"
                 table.fail(what, "say it: --units depth=UNIT", int(keep[0]))
     depth = to_fraction(value, units[role])
     converted = {}
@@ -159,7 +159,7 @@ def _values(
         converted = {side: 2 * np.abs(depth) * error for side, error in converted.items()}
         depth = np.sign(depth) * depth**2
         notes.append(
-            f"{table.path}: {table.title(parts[role].column)} is Rp/Rs: squared, its "
+            f"{table.path}: {table.title(parts[role].column, role)} is Rp/Rs: squared, its "
             "errors propagated"
         )
     if len(sides) == 1:

@@ -8,10 +8,9 @@ that is possible alone is taken; of several, the only one whose bins touch; else
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
+from exogan_jax.files.diagnosis import diagnose, fail_for_gaps, fail_for_text, settle_units
 from exogan_jax.files.patterns import is_flag, looks_like_width, ordered, touching
 from exogan_jax.files.roles import REMEDY, Part, Reading
 from exogan_jax.files.tables import Table
@@ -22,7 +21,6 @@ from exogan_jax.files.units import (
     SURELY_FRACTION,
     depth_units,
     length_units,
-    to_um,
 )
 
 #: Layouts by number of columns.
@@ -78,7 +76,7 @@ def _fit(
             half = by_role[role] / (1 if role == "half_width" else 2)
             if half.min() < 0 or is_flag(by_role[role]):
                 return None
-    if np.sum(half > 0.1 * w) > 1:
+    if np.sum(half > 0.1 * w) > 1 or np.any(half > 0.25 * w):
         return None
     if "quality" in by_role and not is_flag(by_role["quality"]):
         return None
@@ -102,56 +100,15 @@ def _fit(
     if not lengths or not depths or np.median(sigma) < SMALLEST_ERROR * (1 if natural else 0):
         return None
     others = [c for r, c in by_role.items() if r in ("depth", "error", "error_up", "error_low")]
-    if any(np.all(np.abs(np.abs(other) - w) <= 0.5 * w) for other in others):
+    if any(np.all(np.abs(np.abs(x) - w) <= 0.5 * w) and ordered(x, 1.0) for x in others):
         return None  # another column of wavelengths
-    if not ordered(w) and (not natural or any(ordered(other, 1.0) for other in others)):
+    # Three columns have one order; of three rows no order shows.
+    certain = ordered(w) or (len(roles) == 3 and len(w) < 4)
+    if not certain and (not natural or any(ordered(other, 1.0) for other in others)):
         return None
     touch = max(touching(w, half), touching(w, 2 * half))
     bins = (edges and "wavelength" in by_role) or touch >= 0.5
     return lengths, depths, bool(bins)
-
-
-def _diagnose(table: Table, columns: Sequence[np.ndarray]) -> None:
-    """Fails with what is wrong if the columns are wavelength, depth, error, bin width."""
-    w, depth, error = columns[:3]
-    middle, scatter = float(np.median(depth)), float(np.median(np.abs(error)))
-    n = len(table.columns)
-    first = f"{w[0]:g}, {depth[0]:g}, {error[0]:g}"
-    like = [i for i, c in enumerate(columns) if length_units(c) == ["um"] and ordered(c, 1.0)]
-    if like and like[0] > 0 and length_units(w) != ["um"]:
-        what = f"without names column 1 must hold wavelengths, but column {like[0] + 1} seems to"
-        table.fail(what, REMEDY, 0)
-    if n == 3 and depth.min() <= 0:
-        row = int(np.argmin(depth > 0))
-        problem = f"column 2 (depth) is {depth[row]:g}, not positive"
-        table.fail(problem, "give the whole (Rp/Rs)^2, not a difference", row)
-    if n == 3 and error.min() <= 0:
-        row = int(np.argmin(error > 0))
-        problem = f"column 3 (error) is {error[row]:g}, not positive"
-        table.fail(problem, "give 1-sigma errors above 0", row)
-    if n == 3 and w.min() <= 0:
-        row = int(np.argmin(w > 0))
-        table.fail(f"column 1 (wavelength) is {w[row]:g}, not positive", "give it in um", row)
-    if n == 3 and scatter > middle > 0:
-        problem = f"column 3 (error) is {error[0]:g}, above the depth {depth[0]:g} in column 2"
-        remedy = "if the errors are in ppm, say --units um,fraction,ppm; else correct them"
-        table.fail(problem, remedy, 0)
-    if n == 3 and not length_units(w):
-        _no_length(table, w)
-    table.fail(
-        f"no header, and the {n} columns ({first}, ...) fit no known layout"
-        if n > 3
-        else f"no header, and {first} are no wavelength, depth and error with known units",
-        REMEDY + " and --units um,ppm,ppm",
-        0,
-    )
-
-
-def _no_length(table: Table, w: np.ndarray) -> None:
-    """Fails for wavelengths that are in no unit."""
-    found = f"{w.min():g} to {w.max():g}"
-    remedy = "give wavelengths in um, or say their unit: --units nm,fraction,fraction"
-    table.fail(f"no wavelength within what a model knows (found {found})", remedy, 0)
 
 
 def positional_reading(table: Table) -> Reading:
@@ -168,10 +125,10 @@ def positional_reading(table: Table) -> Reading:
         layout = "give wavelength [um], depth, 1-sigma error and, if you like, bin width [um]"
         problem = f"{len(table.columns)} {word} without names"
         if len(numeric) < 3:
+            fail_for_text(table, texts)
             table.fail(f"{problem}, where wavelength, depth and error are needed", layout, 0)
         table.fail(problem, REMEDY, 0)
-    if not whole.any():
-        table.fail("every row has a missing value", "give wavelength, depth and error", 0)
+    fail_for_gaps(table, numeric, whole)
     columns = [table.columns[i].values[whole] for i in numeric]
     for natural in (True, False):
         fits = []
@@ -188,11 +145,12 @@ def positional_reading(table: Table) -> Reading:
         if fits:
             break
     else:
-        _diagnose(table, columns)
+        three = _fit(LAYOUTS[3][0].split(), columns[:3], True)
+        diagnose(table, columns, three is not None)
     roles, (lengths, depths, _) = fits[0]
     w = columns[roles.index("wavelength")] if "wavelength" in roles else columns[0]
     depth = columns[roles.index("depth")]
-    _settle_units(table, roles, w, depth, lengths, depths, numeric[roles.index("depth")])
+    settle_units(table, roles, w, depth, lengths, depths, numeric[roles.index("depth")])
     units = {"depth": depths[0], "error": depths[0], "error_up": depths[0], "error_low": depths[0]}
     parts = {
         role: Part(index, units.get(role, "" if role == "quality" else lengths[0]), "numbers")
@@ -209,34 +167,3 @@ def positional_reading(table: Table) -> Reading:
             f"--columns {','.join(roles).replace('depth', 'rp_rs')}"
         )
     return Reading(parts, notes=tuple(notes))
-
-
-def _settle_units(
-    table: Table,
-    roles: list[str],
-    wavelength: np.ndarray,
-    depth: np.ndarray,
-    lengths: list[str],
-    depths: list[str],
-    column: int,
-) -> None:
-    """Fails where the numbers leave a choice of units, or could be Rp/Rs."""
-
-    def spelled(length: str, fraction: str) -> str:
-        values = ("depth", "error", "error_up", "error_low")
-        units = [fraction if r in values else "-" if r == "quality" else length for r in roles]
-        return ",".join(units)
-
-    if len(lengths) > 1:
-        span = [f"{to_um(np.array([wavelength.min(), wavelength.max()]), u)} um" for u in lengths]
-        ways = " or ".join(f"{u} ({s})" for u, s in zip(lengths, span, strict=True))
-        remedy = f"say which: --units {spelled(lengths[0], depths[0])}"
-        table.fail(f"the wavelengths, {wavelength[0]:g} for one, can be in {ways}", remedy, 0)
-    if len(depths) > 1 or depths == ["Rp/Rs"]:
-        remedy = "say which"
-        if depths[0] != "Rp/Rs":
-            remedy += f": --units {spelled(lengths[0], depths[0])}"
-        if "Rp/Rs" in depths:
-            remedy += f": --columns {','.join(roles).replace('depth', 'rp_rs')} for Rp/Rs"
-        what = f"can be in {' or '.join(depths)}" if len(depths) > 1 else "looks like Rp/Rs"
-        table.fail(f"column {column + 1} (depth) is {depth[0]:g}, which {what}", remedy, 0)

@@ -75,9 +75,9 @@ class Table:
         """How to call the row: "line 12"."""
         return f"{self.word} {self.rows[row]}"
 
-    def title(self, index: int) -> str:
-        """How to call a column in a message: "column 2 (depth)"."""
-        name = self.columns[index].name
+    def title(self, index: int, role: str = "") -> str:
+        """How to call a column in a message: "column 2 (depth)", by its name or else its role."""
+        name = self.columns[index].name or role
         return f"column {index + 1}" + (f" ({quoted(name)[1:-1]})" if name else "")
 
     def fail(self, problem: str, remedy: str = "", row: int | None = None) -> NoReturn:
