@@ -54,7 +54,7 @@ def _header_fields(line: str, n: int) -> list[list[str]]:
                     merged.append(token)
             fields = merged if len(merged) == n or len(fields) != n else fields
             fields = [x.strip("'\"") for x in fields]
-        if len(fields) > 1:
+        if len(fields) > 1 and not any(re.fullmatch(r"[&|;,]+", x) for x in fields):
             ways.append(fields)
     exact = [fields for fields in ways if len(fields) == n]
     exact += [fields for fields in (_by_units(line, n), _by_words(line, n)) if fields]

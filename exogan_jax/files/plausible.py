@@ -94,6 +94,13 @@ def _check_depths(judge: _Judge) -> None:
     elif middle < 1e-6:
         judge.doubt(everywhere, f"{first}, less than the Moon's before the Sun", remedy, grave=True)
     w = points.wavelength_um
+    ratio = np.maximum(depth / middle, middle / depth)
+    odd = ratio > 3
+    if odd.any() and not odd.all():
+        row = _first(odd)
+        times = f"{depth[row] / middle:.3g} times the median"
+        what = f"{title} is {depth[row]:.3g}, {times}"
+        judge.doubt(odd, what, "put # before the row if it is no measurement", grave=False)
     if looks_like_width(w, depth) and np.ptp(depth) > 0:
         what = f"{title} looks like the bins' width: {depth[0]:.3g} at {w[0]:.4g} um"
         judge.doubt(everywhere, what, "name the columns by --columns", grave=True)

@@ -122,9 +122,10 @@ def _values(
     sought = {side: column(side) for side in sides}
     if len(sides) == 2 and _are_bounds(value, sought["error_low"], sought["error_up"]):
         sought = {"error_low": value - sought["error_low"], "error_up": sought["error_up"] - value}
+        title = table.title(parts["error_low"].column, "error_low")
         notes.append(
-            f"{table.path}: {table.title(parts['error_low'].column, 'error_low')} and its like are bounds: "
-            "their distances from the depth are the errors"
+            f"{table.path}: {title} and its like are bounds: their distances from the depth are "
+            "the errors"
         )
     for side, raw in sought.items():
         if side == "error_low" and np.all(raw <= 0):

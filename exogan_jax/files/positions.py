@@ -83,7 +83,9 @@ def _fit(
     depth = by_role["depth"]
     up = by_role.get("error", by_role.get("error_up"))
     down = by_role.get("error", by_role.get("error_low"))
-    if up is None or down is None or up.min() <= 0 or looks_like_width(w, depth):
+    if up is None or down is None or up.min() <= 0:
+        return None
+    if looks_like_width(w, depth) and (len(roles) > 3 or np.ptp(depth) > 0):
         return None
     if not (np.all(down < 0) or np.all(down > 0)):
         return None

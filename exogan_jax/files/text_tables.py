@@ -18,14 +18,16 @@ from exogan_jax.files.text import fail, parse_number, quoted
 _LAYOUT = "give wavelength [um], depth, 1-sigma error and, if you like, bin width [um]"
 _COMMENT = re.compile(r"^\s*(?:#+|%+|!+|;+|//+|\\+|\*+(?=\s))\s?")
 _RULE = re.compile(r"[\s|+=:,-]+")  # ----- or |---|---|
-_PLUS_MINUS = re.compile(r"\s*(?:±|\+/-|\\pm|\+-)\s*|\$|\s*\\\\\s*$")
+_PLUS_MINUS = re.compile(r"\s*(?:±|\+/-|\\pm|\+-)\s*")
+_LATEX = re.compile(r"\$|\s*\\\\\s*$")
+_LATEX_END = re.compile(r"\s*\\\\\s*$")
 _RANGE = re.compile(r"(\d*\.?\d+)\s*(?:--|[-–—])\s*(\d*\.?\d+)")
 _PYRAT_BAY = ["depth", "error", "wavelength", "half_width", "instrument"]
 
 
 def _is_data(line: str) -> bool:
     """Whether a line without comment sign holds a row: half of its fields are numbers."""
-    plain = _RANGE.sub(r"\1", _PLUS_MINUS.sub(" ", line))
+    plain = _RANGE.sub(r"\1", _PLUS_MINUS.sub(" ", _LATEX.sub("", line)))
     fields = [x for x in re.split(r"[\s,;|&]+", plain.strip(" ,;|&\t")) if x]
     numbers = [parse_number(x) is not None for x in fields]
     held = sum(numbers) + sum(x.casefold() in MISSING for x in fields)
@@ -66,7 +68,7 @@ def _rows(
             continue
         body = line.partition("#")[0].strip()
         if not rows and not _is_data(body):
-            above.append((number, line, False))
+            above.append((number, _LATEX_END.sub("", line), False))
         elif body:
             rows.append((number, body))
     if keyword == "@DATA" and rows:
@@ -152,8 +154,10 @@ def text_table(path: Path, lines: list[str], sha256: str) -> Table:
     notes: list[str] = []
     # "0.0145 ± 0.0001" is two columns, and so it is in a table written for LaTeX.
     after = _error_after(rows[0][1])
-    rows = [(number, _PLUS_MINUS.sub(" ", line)) for number, line in rows]
+    rows = [(number, _LATEX.sub("", line)) for number, line in rows]
     delimiter = _delimiter([line for _, line in rows])
+    if after:
+        rows = [(number, _PLUS_MINUS.sub(delimiter or " ", line)) for number, line in rows]
     table = _fields(path, rows, delimiter)
     flat = [x for fields in table[:200] for x in fields if x]
     commas = sum(bool(re.fullmatch(r"[-+]?\d+,\d+([eE][-+]?\d+)?", x)) for x in flat)
