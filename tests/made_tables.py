@@ -76,6 +76,8 @@ def made(draw, headless=False):
     w, half = _bins(rng, n, kind)
     length = draw(st.sampled_from(list(LENGTHS)))
     unit = draw(st.sampled_from(list(DEPTHS)))
+    if headless and draw(st.booleans()):
+        length, unit = "um", ""
     said = draw(st.booleans()) or length in ("m", "cm")
     # Numbers up to 0.04 without a unit are fractions: that is documented, and no doubt of a reader.
     shallowest = -3.3 if unit == "%" and not said else -3.5

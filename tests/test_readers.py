@@ -1,4 +1,4 @@
-"""Reading what observers have: every file of the field trial, every code's columns, every format."""
+"""Reading what observers have: each file of the field trial, what codes write, and formats."""
 
 import io
 import os
@@ -527,7 +527,7 @@ DOUBTS = {
     "differences": ("wl,depth,err\n" + rows(W, DEPTH - 0.014, ERROR, sep=","), "not positive"),
     "an outlier": (
         "wl,depth,err\n" + rows(W, np.where(np.arange(20) == 7, 0.5, DEPTH), ERROR, sep=","),
-        "NOTE line 9: column 2 (depth) is 0.5, 36 times",
+        "NOTE line 9: column 2 (depth) is 0.5, 35.6 times",
     ),
     "no errors": ("wl,depth\n" + rows(W, DEPTH, sep=","), "no column of errors is known among"),
     "no depths": ("wl,flux,err\n" + rows(W, DEPTH, ERROR, sep=","), "no column of depths is known"),

@@ -86,7 +86,8 @@ def average(
     fine = 2 * own <= _FINE * np.diff(edges)[place] * (1 + 1e-9)
     fine &= (wavelength >= edges[0]) & (wavelength <= edges[-1])
     # Fine points get the number of their instrument's bin, the others one of their own.
-    key = np.where(fine, label * len(edges) + place, -1 - np.arange(n))
+    alone = (label.max(initial=0) + 1) * len(edges) + np.arange(n)
+    key = np.where(fine, label * len(edges) + place, alone)
     _, group, count = np.unique(key, return_inverse=True, return_counts=True)
     group = group.reshape(n)
     m = len(count)
@@ -96,18 +97,18 @@ def average(
     reach = np.where(fine, own, half)
     np.minimum.at(low, group, wavelength - reach)
     np.maximum.at(high, group, wavelength + reach)
-    alone = count == 1
+    lone = count == 1
     first = np.zeros(m, int)
     first[group[::-1]] = np.arange(n)[::-1]
-    centre = np.where(alone, wavelength[first], (low + high) / 2)
+    centre = np.where(lone, wavelength[first], (low + high) / 2)
     order = np.argsort(centre, kind="stable")
     back = np.empty(m, int)
     back[order] = np.arange(m)
     return Averages(
         centre[order],
-        np.where(alone, half[first], (high - low) / 2)[order],
-        np.where(alone, depth[first], np.bincount(group, weight * depth, m) / total)[order],
-        np.where(alone, sigma[first], total**-0.5)[order],
+        np.where(lone, half[first], (high - low) / 2)[order],
+        np.where(lone, depth[first], np.bincount(group, weight * depth, m) / total)[order],
+        np.where(lone, sigma[first], total**-0.5)[order],
         back[group],
     )
 
