@@ -235,6 +235,22 @@ def test_figures_are_drawn_again_only_when_stale(tmp_path, capsys, fake, spectra
     assert sorted(p.name for p in (out / "planet_a").iterdir()) == ["posterior.nc"]
 
 
+def test_what_was_read_is_said_and_another_reading_is_computed_again(
+    tmp_path, capsys, fake, no_figures
+):
+    path, out = tmp_path / "s.dat", tmp_path / "out"
+    rows = [f"{1 + i / 10:.1f} 0.0{145 + i} 0.0{146 + i} 1e-4" for i in range(8)]
+    path.write_text("\n".join(["# wl a b err", *rows]))
+    choices = ["--columns", "wavelength,depth,-,error", "--star-radius", "1.1"]
+    status, _, err = run(capsys, path, "--out", out, *choices)
+    assert status == 0 and f"exogan: read: {path}: text, 8 points, 1-1.7 um" in err
+    assert "1 R_sun" not in err
+    run(capsys, path, "--out", out, *choices)
+    assert len(fake.calls) == 1
+    run(capsys, path, "--out", out, "--columns", "wavelength,-,depth,error")
+    assert len(fake.calls) == 2
+
+
 def test_unusable_out(tmp_path, capsys, fake, spectra, monkeypatch):
     file = tmp_path / "file"
     file.write_text("")

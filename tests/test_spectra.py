@@ -250,6 +250,16 @@ def test_write_replaces_both_files_and_leaves_no_others(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["planet.dat", "planet.par"]
 
 
+def test_instruments_are_written_and_read(tmp_path):
+    names = ["NIRSpec G395H"] * 5 + ["7"] * 7
+    write_spectrum(tmp_path / "s.dat", make_observation(), instrument=names)
+    spectrum = read_spectrum(tmp_path / "s.dat")
+    assert list(spectrum.instrument) == names and spectrum.notes == ()
+    np.testing.assert_array_equal(spectrum.observation.depth, make_observation().depth)
+    with pytest.raises(ValueError, match="no commas"):
+        write_spectrum(tmp_path / "s.dat", make_observation(), instrument=["a,b"] * 12)
+
+
 def test_write_refuses_what_could_not_be_read(tmp_path):
     bad = make_observation()._replace(sigma=np.zeros(12))
     with pytest.raises(ValueError, match="error is not positive"):

@@ -113,6 +113,24 @@ def _fit(
     return lengths, depths, bool(bins)
 
 
+def _possible(
+    columns: list[np.ndarray],
+) -> list[tuple[list[str], tuple[list[str], list[str], bool]]]:
+    """The layouts that these columns can have: one in um and fractions whose bins touch, or else
+    all that are possible in any unit.
+    """
+    fits: dict[bool, list[tuple[list[str], tuple[list[str], list[str], bool]]]] = {}
+    for natural in (True, False):
+        every = [layout.split() for layout in LAYOUTS[len(columns)]]
+        found = [(roles, _fit(roles, columns, natural)) for roles in every]
+        fits[natural] = [(roles, fit) for roles, fit in found if fit]
+        touching_bins = [fit for fit in fits[natural] if fit[1][2]]
+        if touching_bins:
+            return touching_bins
+    more = [fit for fit in fits[False] if fit[0] not in [roles for roles, _ in fits[True]]]
+    return fits[True] + more
+
+
 def positional_reading(table: Table) -> Reading:
     """The reading of a table without names.
 
@@ -132,21 +150,12 @@ def positional_reading(table: Table) -> Reading:
         table.fail(problem, REMEDY, 0)
     fail_for_gaps(table, numeric, whole)
     columns = [table.columns[i].values[whole] for i in numeric]
-    for natural in (True, False):
-        fits = []
-        for layout in LAYOUTS[len(numeric)]:
-            found = _fit(layout.split(), columns, natural)
-            if found:
-                fits.append((layout.split(), found))
-        if any(found[2] for _, found in fits):
-            fits = [fit for fit in fits if fit[1][2]]
-        if len(fits) > 1:
-            ways = " or ".join(",".join(roles) for roles, _ in fits)
-            problem = "no header, and the columns can be read in several ways"
-            table.fail(problem, f"say which: --columns {ways}", 0)
-        if fits:
-            break
-    else:
+    fits = _possible(columns)
+    if len(fits) > 1:
+        ways = " or ".join(",".join(roles) for roles, _ in fits)
+        problem = "no header, and the columns can be read in several ways"
+        table.fail(problem, f"say which: --columns {ways}", 0)
+    if not fits:
         three = _fit(LAYOUTS[3][0].split(), columns[:3], True)
         diagnose(table, columns, three is not None)
     roles, (lengths, depths, _) = fits[0]

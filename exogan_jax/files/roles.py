@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exogan_jax.files.columns import DIFFERENCE, UNKNOWN
+from exogan_jax.files.columns import DIFFERENCE, IGNORED
 from exogan_jax.files.names import Named, describe
 from exogan_jax.files.tables import Table
 from exogan_jax.files.text import quoted
@@ -173,10 +173,10 @@ def named_readings(table: Table) -> list[Reading]:
     unused = [
         i
         for i, n in found
-        if i not in used and n.role == UNKNOWN and table.columns[i].name and i not in without
+        if i not in (*used, *without) and n.role != IGNORED and table.columns[i].name
     ]
     if unused:
-        notes.append(f"{table.path}: not known and left out: {listing(table, unused, 4)}")
+        notes.append(f"{table.path}: left out, having no use: {listing(table, unused, 4)}")
     if without:
         notes.append(f"{table.path}: left out, having no errors: {listing(table, without, 4)}")
     return [replace(reading, notes=tuple(notes)) for reading in readings]

@@ -15,7 +15,7 @@ from exogan_jax import __version__
 from exogan_jax.files.checkpoints import DEFAULT_MODEL
 from exogan_jax.files.plots import save_figures
 from exogan_jax.files.results import read_posterior, write_posterior
-from exogan_jax.files.spectra import Spectrum
+from exogan_jax.files.spectra import Spectrum, reading_sha256
 from exogan_jax.retrieval.inpaint import N_STARTS
 from exogan_jax.retrieval.likelihood import pixel_target
 from exogan_jax.retrieval.results import Retrieval
@@ -80,6 +80,7 @@ def plan(
         settings: dict[str, str | int | float] = {
             "exogan_jax_version": __version__,
             "input_sha256": spectrum.sha256,
+            "reading_sha256": reading_sha256(spectrum),
             "star_radius": spectrum.star_radius,
             "model": model_id(model),
             "seed": seed,

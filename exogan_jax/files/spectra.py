@@ -7,17 +7,16 @@ what cannot be meant.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
 from exogan_jax import grid
-from exogan_jax.files.atomic import replacing
-from exogan_jax.files.par import format_par, read_par
+from exogan_jax.files.par import read_par
 from exogan_jax.files.plausible import check_points
 from exogan_jax.files.points import Points, points_of
 from exogan_jax.files.reach import reached
@@ -25,6 +24,7 @@ from exogan_jax.files.readings import readings_of
 from exogan_jax.files.roles import Reading
 from exogan_jax.files.tables import Table
 from exogan_jax.files.text import SpectrumError, fail, quoted
+from exogan_jax.files.writing import write_spectrum
 
 if TYPE_CHECKING:
     from exogan_jax.physics.observation import Observation
@@ -57,6 +57,16 @@ class Spectrum(NamedTuple):
     two_sided: np.ndarray | None = None  # (2, n) errors downward and upward, as `observation.sigma`
     columns: tuple[tuple[str, str, str], ...] = ()  # (title, role, unit) of each column of the file
     form: str = "text"  # the file's format
+
+
+def reading_sha256(spectrum: Spectrum) -> str:
+    """Of what was made of the file: another reading of the same file has another."""
+    digest = hashlib.sha256()
+    for values in spectrum.observation[:4]:
+        digest.update(np.ascontiguousarray(values, np.float64).tobytes())
+    if spectrum.instrument is not None:
+        digest.update("\n".join(map(str, spectrum.instrument)).encode())
+    return digest.hexdigest()
 
 
 def _star(
@@ -219,42 +229,3 @@ def read_spectrum(
 
 def _listed(labels: Sequence[str]) -> str:
     return ", ".join(labels[:6]) + (", ..." if len(labels) > 6 else "")
-
-
-def write_spectrum(
-    path: str | os.PathLike[str],
-    observation: Observation,
-    *,
-    truth: Float[np.ndarray, "7"] | None = None,
-    star_radius: float = 1.0,
-) -> None:
-    """Writes a spectrum that `read_spectrum` reads back: `path` and a `.par` beside it.
-
-    Args:
-      path: the file to write, its name not ending in `.par`.
-      observation: depths and errors for a star of 1 R_sun; they are divided by `star_radius`^2.
-      truth: (7,) true values in the units of `grid.PARAMETERS`, NaN where unknown.
-      star_radius: in R_sun.
-
-    Raises:
-      ValueError: an observation that could not be read back.
-      OSError: the folder is missing or not writable.
-    """
-    from exogan_jax.physics.observation import Observation, check
-
-    path = Path(path)
-    if not star_radius > 0:
-        raise ValueError(f"{path}: star_radius must be above 0, got {star_radius}")
-    wavelength, half_width, depth, sigma = check(observation, str(path))
-    depth, sigma = depth / star_radius**2, sigma / star_radius**2
-    check(Observation(wavelength, half_width, depth, sigma), str(path))
-    columns = [wavelength, depth, sigma]
-    if np.any(half_width > 0):
-        columns.append(2 * half_width)
-    names = ["wavelength [um]", "depth [fraction]", "error [fraction]", "full bin width [um]"]
-    lines = ["# " + ", ".join(names[: len(columns)])]
-    lines += [" ".join(repr(float(x)) for x in row) for row in zip(*columns, strict=True)]
-    with replacing(path) as temporary:
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    with replacing(path.with_suffix(".par")) as temporary:
-        temporary.write_text(format_par(float(star_radius), truth), encoding="utf-8")

@@ -27,9 +27,9 @@ _PYRAT_BAY = ["depth", "error", "wavelength", "half_width", "instrument"]
 
 def _is_data(line: str) -> bool:
     """Whether a line without comment sign holds a row: half of its fields are numbers."""
-    plain = _RANGE.sub(r"\1", _PLUS_MINUS.sub(" ", _LATEX.sub("", line)))
+    plain = _PLUS_MINUS.sub(" ", _LATEX.sub("", line))
     fields = [x for x in re.split(r"[\s,;|&]+", plain.strip(" ,;|&\t")) if x]
-    numbers = [parse_number(x) is not None for x in fields]
+    numbers = [parse_number(x) is not None or bool(_RANGE.fullmatch(x)) for x in fields]
     held = sum(numbers) + sum(x.casefold() in MISSING for x in fields)
     return 2 * held >= len(fields) and any(numbers)
 
@@ -52,7 +52,7 @@ def _rows(
     rows: list[tuple[int, str]] = []
     depth_unit, keyword = "", ""
     for number, raw in enumerate(lines, 1):
-        line = raw.strip()
+        line = raw.replace("\N{MINUS SIGN}", "-").strip()
         if not line or _RULE.fullmatch(_COMMENT.sub("", line)):
             continue
         if line.startswith("@"):  # Pyrat Bay's keywords; the value is on the next line
@@ -101,12 +101,13 @@ def _column(
     values = [np.nan if gap else parse_number(x) for x, gap in zip(fields, missing, strict=True)]
     wrong = [i for i, value in enumerate(values) if value is None]
     held = len(fields) - sum(missing)
-    if wrong and (2 * len(wrong) < held or describe(name).role not in _TEXT_ROLES):
-        role = f" ({name})" if name else ""
-        if 2 * len(wrong) < held or (name and describe(name).role != UNKNOWN):
-            problem = f"column {index + 1}{role} is {quoted(fields[wrong[0]])}, not a number"
-            remedy = "correct it, or put # before a header or comment"
-            fail(path, problem, remedy, numbers[wrong[0]])
+    role = describe(name).role
+    stray = 2 * len(wrong) < held and role not in ("instrument", "planet")
+    if wrong and (stray or (name and role not in _TEXT_ROLES)):
+        title = f"column {index + 1}" + (f" ({name})" if name else "")
+        problem = f"{title} is {quoted(fields[wrong[0]])}, not a number"
+        remedy = "correct it, or put # before a header or comment"
+        fail(path, problem, remedy, numbers[wrong[0]])
     if wrong:
         text = ["" if gap else field for field, gap in zip(fields, missing, strict=True)]
         return Column(name, unit, np.array(text, dtype=np.str_))
