@@ -55,8 +55,8 @@ WORDS = {
     "half": "half semi",
     "full": "full total whole",
     "delta": "delta δ",
-    "wave+min": "wavemin wlmin lambdamin wavelengthmin wavelow wllow waveleft wlstart xmin",
-    "wave+max": "wavemax wlmax lambdamax wavelengthmax wavehigh wlhigh waveright wlend xmax wlupp",
+    "wave+min": "wavemin wlmin lambdamin wavelengthmin wavelow wllow waveleft wlstart",
+    "wave+max": "wavemax wlmax lambdamax wavelengthmax wavehigh wlhigh waveright wlend wlupp",
     "min": "min minimum from blue",
     "max": "max maximum to red",
     "edge+min": "start begin left",
@@ -88,7 +88,7 @@ WORDS = {
     "filter": "filter bandpass passband band",
     "order": "order orders spectralorder",
     "quality": "quality flag flags dq dqflag mask masked bad badpix badpixel badpixels outlier "
-    "outliers rejected qflag",
+    "outliers rejected qflag ignore ignored",
     "good": "good valid use used ok",
     "planet": "planetname plname",
     "ignored": "ecl eclipse emission fpfs fp model models fit bestfit residual residuals ecldepth "

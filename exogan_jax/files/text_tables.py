@@ -22,7 +22,7 @@ _PLUS_MINUS = re.compile(r"\s*(?:±|\+/-|\\pm|\+-)\s*")
 _LATEX = re.compile(r"\$|\s*\\\\\s*$")
 _LATEX_END = re.compile(r"\s*\\\\\s*$")
 _RANGE = re.compile(r"(\d*\.?\d+)\s*(?:--|[-–—])\s*(\d*\.?\d+)")
-_PYRAT_BAY = ["depth", "error", "wavelength", "half_width", "instrument"]
+_PYRAT_BAY = ["depth", "error", "wavelength(um)", "half_width(um)", "instrument"]
 
 
 def _is_data(line: str) -> bool:
@@ -46,11 +46,14 @@ def _delimiter(lines: list[str]) -> str:
 
 def _rows(
     path: Path, lines: list[str]
-) -> tuple[list[tuple[int, str, bool]], list[tuple[int, str]], str]:
-    """What stands above the first row, the rows with their line numbers, and a unit of depth."""
+) -> tuple[list[tuple[int, str, bool]], list[tuple[int, str]], str, list[int]]:
+    """What stands above the first row, the rows with their line numbers, a unit of depths, and the
+    lines that are left out.
+    """
     above: list[tuple[int, str, bool]] = []
     rows: list[tuple[int, str]] = []
     depth_unit, keyword = "", ""
+    lost: list[int] = []
     for number, raw in enumerate(lines, 1):
         line = raw.replace("\N{MINUS SIGN}", "-").strip()
         if not line or _RULE.fullmatch(_COMMENT.sub("", line)):
@@ -72,9 +75,26 @@ def _rows(
         elif body:
             rows.append((number, body))
     if keyword == "@DATA" and rows:
-        count = len(split(rows[0][1], ""))
-        above.insert(0, (0, " ".join(_PYRAT_BAY[:count]), True))
-    return above, rows, depth_unit
+        every = [number for number, _ in rows]
+        rows = _passbands(path, rows, bool(depth_unit))
+        lost = [number for number in every if number not in {kept for kept, _ in rows}]
+        above.insert(0, (0, " ".join(_PYRAT_BAY), True))
+    return above, rows, depth_unit, lost
+
+
+def _passbands(path: Path, rows: list[tuple[int, str]], depths: bool) -> list[tuple[int, str]]:
+    """Pyrat Bay's rows with a name in each; those that name a file of a filter are left out."""
+    if not depths:
+        fail(path, "holds passbands without depths", "add @DEPTH_UNITS, depths and errors")
+    kept = []
+    for number, line in rows:
+        fields = split(line, "")
+        if len(fields) in (4, 5):
+            kept.append((number, line if len(fields) == 5 else f'{line} ""'))
+    if not kept:
+        what = "every row names the file of a filter, which is not opened"
+        fail(path, what, "give wavelength and half width instead", rows[0][0])
+    return kept
 
 
 def _fields(path: Path, rows: list[tuple[int, str]], delimiter: str) -> list[list[str]]:
@@ -144,7 +164,7 @@ def text_table(path: Path, lines: list[str], sha256: str) -> Table:
     Raises:
       SpectrumError: no rows, rows of different length, or a word among the numbers.
     """
-    above, rows, depth_unit = _rows(path, lines)
+    above, rows, depth_unit, lost = _rows(path, lines)
     if not rows:
         loose = [(number, line) for number, line, comment in above if not comment]
         if loose:
@@ -153,6 +173,9 @@ def text_table(path: Path, lines: list[str], sha256: str) -> Table:
             fail(path, f"column 1 is {what}, not a number, and no row follows", _LAYOUT, number)
         fail(path, "no data, only comments", _LAYOUT)
     notes: list[str] = []
+    if lost:
+        listed = ", ".join(map(str, lost[:6])) + (", ..." if len(lost) > 6 else "")
+        notes.append(f"{path}: left out {len(lost)} rows that name files of filters ({listed})")
     # "0.0145 ± 0.0001" is two columns, and so it is in a table written for LaTeX.
     after = _error_after(rows[0][1])
     rows = [(number, _LATEX.sub("", line)) for number, line in rows]
