@@ -3,6 +3,7 @@
 import io
 import os
 import threading
+import time
 import warnings
 
 import numpy as np
@@ -454,6 +455,17 @@ def test_a_huge_array_in_a_small_file(tmp_path):
     path.write_bytes(hdf5(huge))
     with pytest.raises(xg.SpectrumError, match="has 1000000000 values"):
         xg.read_spectrum(path)
+
+
+@pytest.mark.parametrize("sign", [" ", "(", "[", "1", ",", "+", "\\", "#", "ab ", "1-"])
+def test_long_lines_take_no_time(tmp_path, sign):
+    path = tmp_path / "long.txt"
+    start = time.monotonic()
+    for length in (19_990, 5_000_000):
+        path.write_text("wl depth err\n1" + sign * (length // len(sign)) + "x\n1 2 3\n")
+        with pytest.raises(xg.SpectrumError):
+            xg.read_spectrum(path)
+    assert time.monotonic() - start < 20  # 0.5 s when nothing else runs
 
 
 def test_a_pipe_is_read(tmp_path):

@@ -16,6 +16,7 @@ from exogan_jax.files.names import describe
 from exogan_jax.files.text import fail, quoted
 from exogan_jax.files.units import parse_unit, split_unit
 
+_LONGEST_HEADER = 4000
 _QUOTED = re.compile(r'"([^"]*)"|\'([^\']*)\'|(\S+)')
 
 
@@ -139,6 +140,8 @@ def names_of(
     """
     best: tuple[int, list[str], int] = (0, [], -1)
     for i, (_, line, comment) in enumerate(before[-200:], max(0, len(before) - 200)):
+        if len(line) > _LONGEST_HEADER:
+            continue
         for names in _header_fields(line, n):
             if len(names) == n - 1 and first[0] in ("0", "1") and not comment:
                 names = ["", *names]  # the row numbers that pandas writes have no name

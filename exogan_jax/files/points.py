@@ -56,7 +56,11 @@ def _kept_rows(table: Table, reading: Reading, notes: list[str]) -> np.ndarray:
     leave_out(np.any([np.isnan(values[r]) for r in needed], axis=0), "with missing values")
     if not keep.any():
         table.fail("every row has a missing value", "give wavelength, depth and error in each row")
-    for role, why in (("quality", "flagged by"), ("good", "not good by"), ("limit", "limits by")):
+    for role, why in (
+        ("quality", "flagged by"),
+        ("good", "not good by"),
+        ("limit", "that are limits by"),
+    ):
         if role in values:
             bad = values[role] == 0 if role == "good" else np.nan_to_num(values[role]) != 0
             if (bad & keep).sum() == keep.sum():

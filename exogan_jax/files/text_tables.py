@@ -15,13 +15,15 @@ from exogan_jax.files.names import describe
 from exogan_jax.files.tables import MISSING, Column, Table
 from exogan_jax.files.text import fail, parse_number, quoted
 
+_LONGEST_LINE = 20_000  # no row is longer; keeps patterns from running for ever
 _LAYOUT = "give wavelength [um], depth, 1-sigma error and, if you like, bin width [um]"
 _COMMENT = re.compile(r"^\s*(?:#+|%+|!+|;+|//+|\\+|\*+(?=\s))\s?")
 _RULE = re.compile(r"[\s|+=:,-]+")  # ----- or |---|---|
-_PLUS_MINUS = re.compile(r"\s*(?:±|\+/-|\\pm|\+-)\s*")
-_LATEX = re.compile(r"\$|\s*\\\\\s*$")
-_LATEX_END = re.compile(r"\s*\\\\\s*$")
-_RANGE = re.compile(r"(\d*\.?\d+)\s*(?:--|[-–—])\s*(\d*\.?\d+)")
+_PLUS_MINUS = re.compile(r"±|\+/-|\\pm|\+-")
+_LATEX = re.compile(r"\$|\\\\\s*$")
+_LATEX_END = re.compile(r"\\\\\s*$")
+_NUMBER = r"(\d+(?:\.\d*)?|\.\d+)"
+_RANGE = re.compile(rf"{_NUMBER}\s*(?:--|[-–—])\s*{_NUMBER}")
 _PYRAT_BAY = ["depth", "error", "wavelength(um)", "half_width(um)", "instrument"]
 
 
@@ -55,6 +57,8 @@ def _rows(
     depth_unit, keyword = "", ""
     lost: list[int] = []
     for number, raw in enumerate(lines, 1):
+        if len(raw) > _LONGEST_LINE:
+            fail(path, f"{len(raw)} characters", "give a table with a row a line", number)
         line = raw.replace("\N{MINUS SIGN}", "-").strip()
         if not line or _RULE.fullmatch(_COMMENT.sub("", line)):
             continue
@@ -181,7 +185,7 @@ def text_table(path: Path, lines: list[str], sha256: str) -> Table:
     rows = [(number, _LATEX.sub("", line)) for number, line in rows]
     delimiter = _delimiter([line for _, line in rows])
     if after:
-        rows = [(number, _PLUS_MINUS.sub(delimiter or " ", line)) for number, line in rows]
+        rows = [(number, _PLUS_MINUS.sub(f" {delimiter} ", line)) for number, line in rows]
     table = _fields(path, rows, delimiter)
     flat = [x for fields in table[:200] for x in fields if x]
     commas = sum(bool(re.fullmatch(r"[-+]?\d+,\d+([eE][-+]?\d+)?", x)) for x in flat)
