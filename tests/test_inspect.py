@@ -81,6 +81,33 @@ def test_png_and_errors(path, tmp_path, capsys):
     assert status == 2 and "--png: cannot write" in err
 
 
+def test_damaged_files_are_a_line_each_and_the_rest_is_done(path, tmp_path, capsys):
+    from test_made_tables import DAMAGE, good
+
+    rng, files = np.random.default_rng(1), []
+    for form in ("text", "csv", "ecsv", "ipac", "fits", "hdf5"):
+        for kind in DAMAGE[:5]:
+            file = tmp_path / f"{form}_{kind}.dat"
+            content = good(form)
+            if kind == "cut":
+                content = content[: len(content) // 3 + 7]
+            elif kind == "hole":
+                content = content[:30] + content[70:]
+            else:
+                content = rng.bytes(99) + content
+            file.write_bytes(content)
+            files.append(file)
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    files += [tmp_path / "empty", tmp_path / "folder", tmp_path / "absent"]
+    status, out, err = run(capsys, *files, path)
+    lines = err.splitlines()
+    assert status == 2 and "20 points" in out
+    assert all(line.startswith("exogan: error: ") for line in lines)
+    named = [next(f for f in files if str(f) in line) for line in lines]
+    assert len(named) == len(set(named)) > len(files) - 8
+
+
 def test_choices_and_several_spectra(tmp_path, capsys):
     path = tmp_path / "two.csv"
     rows = [f"{a},{b},5e-5,{b + 1e-4},5e-5" for a, b in zip(W, DEPTH, strict=True)]
