@@ -124,7 +124,7 @@ def names_of(
     path: Path,
     before: list[tuple[int, str, bool]],
     n: int,
-    first: list[str],
+    counted: bool,
     texts: int,
     after: int,
 ) -> tuple[list[str], list[str]]:
@@ -134,7 +134,7 @@ def names_of(
       path: for the message.
       before: (line number, text without comment sign, whether it had one) above the rows.
       n: number of columns.
-      first: fields of the first row.
+      counted: whether the first column counts the rows, as pandas writes it without a name.
       texts: how many of the last columns hold text.
       after: number of the column that a ± follows; its errors may have no name. 0 for none.
     """
@@ -143,8 +143,8 @@ def names_of(
         if len(line) > _LONGEST_HEADER:
             continue
         for names in _header_fields(line, n):
-            if len(names) == n - 1 and first[0] in ("0", "1") and not comment:
-                names = ["", *names]  # the row numbers that pandas writes have no name
+            if len(names) == n - 1 and counted and not comment:
+                names = ["", *names]
             elif after and len(names) == n - 1:
                 unit = split_unit(names[after - 1])[1]
                 error = f"error ({unit})" if unit else "error"

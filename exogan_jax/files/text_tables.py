@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -46,12 +47,17 @@ def _delimiter(lines: list[str]) -> str:
     return ""
 
 
-def _rows(
-    path: Path, lines: list[str]
-) -> tuple[list[tuple[int, str, bool]], list[tuple[int, str]], str, list[int]]:
-    """What stands above the first row, the rows with their line numbers, a unit of depths, and the
-    lines that are left out.
-    """
+class _Lines(NamedTuple):
+    """The lines of a text by what they are."""
+
+    above: list[tuple[int, str, bool]]  # before the first row: number, text, whether a comment
+    rows: list[tuple[int, str]]  # number, text
+    depth_unit: str  # that a keyword gives, or ""
+    lost: list[int]  # numbers of the rows that are left out
+
+
+def _sorted_lines(path: Path, lines: list[str]) -> _Lines:
+    """Tells rows, comments and keywords apart."""
     above: list[tuple[int, str, bool]] = []
     rows: list[tuple[int, str]] = []
     depth_unit, keyword = "", ""
@@ -83,7 +89,7 @@ def _rows(
         rows = _passbands(path, rows, bool(depth_unit))
         lost = [number for number in every if number not in {kept for kept, _ in rows}]
         above.insert(0, (0, " ".join(_PYRAT_BAY), True))
-    return above, rows, depth_unit, lost
+    return _Lines(above, rows, depth_unit, lost)
 
 
 def _passbands(path: Path, rows: list[tuple[int, str]], depths: bool) -> list[tuple[int, str]]:
@@ -141,6 +147,14 @@ def _column(
 _TEXT_ROLES = ("instrument", "planet", "quality", "good", UNKNOWN, IGNORED)
 
 
+def _counts(table: list[list[str]]) -> bool:
+    """Whether the first column counts the rows from 0 or 1."""
+    start = table[0][0]
+    return start in ("0", "1") and all(
+        fields[0] == str(i) for i, fields in enumerate(table, int(start))
+    )
+
+
 def _error_after(line: str) -> int:
     """How many fields stand before the first ± of a row, 0 if there is none."""
     before, sign, _ = re.sub(r"\$", "", line).partition("±")
@@ -168,9 +182,10 @@ def text_table(path: Path, lines: list[str], sha256: str) -> Table:
     Raises:
       SpectrumError: no rows, rows of different length, or a word among the numbers.
     """
-    above, rows, depth_unit, lost = _rows(path, lines)
+    found = _sorted_lines(path, lines)
+    rows, depth_unit, lost = found.rows, found.depth_unit, found.lost
     if not rows:
-        loose = [(number, line) for number, line, comment in above if not comment]
+        loose = [(number, line) for number, line, comment in found.above if not comment]
         if loose:
             number, line = loose[0]
             what = quoted(re.split(r"[\s,;|]+", line)[0])
@@ -197,7 +212,7 @@ def text_table(path: Path, lines: list[str], sha256: str) -> Table:
     texts = 0
     while texts < n - 1 and parse_number(table[0][n - 1 - texts]) is None:
         texts += 1
-    names, units = names_of(path, above, n, table[0], texts, after)
+    names, units = names_of(path, found.above, n, _counts(table), texts, after)
     table, names, units = _joined(table, names, units, delimiter)
     n = len(names)
     if depth_unit:
