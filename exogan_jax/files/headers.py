@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import itertools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from exogan_jax.files.columns import IGNORED, UNKNOWN
@@ -39,7 +40,7 @@ def split(line: str, delimiter: str) -> list[str]:
     )
 
 
-def _header_fields(line: str, n: int) -> list[list[str]]:
+def _header_fields(line: str, n: int) -> Iterator[list[str]]:
     """The ways to cut a header into n names (or, last, into fewer)."""
     ways = []
     for delimiter in ("|", ",", ";", "&", "\t", "  ", ""):
@@ -57,9 +58,9 @@ def _header_fields(line: str, n: int) -> list[list[str]]:
             fields = [x.strip("'\"") for x in fields]
         if len(fields) > 1 and not any(re.fullmatch(r"[&|;,]+", x) for x in fields):
             ways.append(fields)
-    exact = [fields for fields in ways if len(fields) == n]
-    exact += [fields for fields in (_by_units(line, n), _by_words(line, n)) if fields]
-    return exact + [fields for fields in ways if len(fields) < n]
+    yield from (fields for fields in ways if len(fields) == n)
+    yield from (fields for fields in (_by_units(line, n), _by_words(line, n)) if fields)
+    yield from (fields for fields in ways if len(fields) < n)
 
 
 def _by_units(line: str, n: int) -> list[str]:
@@ -160,7 +161,7 @@ def names_of(
         following = before[best[2] + 1 :][:1]
         units = [""] * n
         if following:
-            fields = next(iter(_header_fields(following[0][1], n)), [])
+            fields = next(_header_fields(following[0][1], n), [])
             if len(fields) == n and all(not x or parse_unit(x) for x in fields):
                 units = [x.strip("-") for x in fields]
         return names, units
@@ -169,9 +170,9 @@ def names_of(
         return numbered, [""] * n
     for number, line, comment in before:
         if not comment:
-            ways = _header_fields(line, n)
-            if ways and len(ways[0]) == n:
-                return ways[0], [""] * n
+            names = next(_header_fields(line, n), [])
+            if len(names) == n:
+                return names, [""] * n
             fields = re.split(r"[\s,;|]+", line.strip())
             problem = f"column 1 is {quoted(fields[0])}, not a number, and the line does not name "
             fail(path, problem + f"the {n} columns", "correct it, or put # before it", number)

@@ -25,6 +25,7 @@ _LATEX = re.compile(r"\$|\\\\\s*$")
 _LATEX_END = re.compile(r"\\\\\s*$")
 _NUMBER = r"(\d+(?:\.\d*)?|\.\d+)"
 _RANGE = re.compile(rf"{_NUMBER}\s*(?:--|[-–—])\s*{_NUMBER}")
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 _PYRAT_BAY = ["depth", "error", "wavelength(um)", "half_width(um)", "instrument"]
 
 
@@ -203,7 +204,7 @@ def text_table(path: Path, lines: list[str], sha256: str) -> Table:
         rows = [(number, _PLUS_MINUS.sub(f" {delimiter} ", line)) for number, line in rows]
     table = _fields(path, rows, delimiter)
     flat = [x for fields in table[:200] for x in fields if x]
-    commas = sum(bool(re.fullmatch(r"[-+]?\d+,\d+([eE][-+]?\d+)?", x)) for x in flat)
+    commas = sum("," in x and bool(_DECIMAL_COMMA.fullmatch(x)) for x in flat)
     if delimiter in (";", "\t", "|", "") and commas and 2 * commas >= len(flat):
         table = [[re.sub(r"(?<=\d),(?=\d)", ".", x) for x in fields] for fields in table]
         notes.append(f"{path}: commas are taken for decimal marks")
