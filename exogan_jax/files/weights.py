@@ -1,7 +1,8 @@
 """Model weights: one safetensors file each, which holds arrays and text and cannot run code.
 
 The arrays are those of a `gan.model.Model`, by their paths in the pytree. The header's text is
-JSON: the networks and their options, and a model card (data, training, metrics).
+JSON: the problem's layout, the networks and their options, and a model card (data, training,
+metrics). A file without a layout is of the published one.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from safetensors.numpy import save
 
 from exogan_jax.files.atomic import replacing
 from exogan_jax.gan.model import GeneratorError, Model
-from exogan_jax.retrieval.encode import N_FEATURES
+from exogan_jax.layout import PUBLISHED, Layout
+from exogan_jax.retrieval.encode import n_features
 
-DEFAULT_MODEL = "compact"
+DEFAULT_MODEL = "physical"
 _FORMAT = "exogan-jax model 1"
 
 
@@ -68,7 +70,7 @@ def save_model(
     flat = _flatten(tree)
     header = {
         "format": _FORMAT,
-        "name": model.name,
+        "layout": model.layout.to_json(),
         "network": model.network,
         "options": json.dumps(dict(model.options)),
         "encoder": json.dumps(dict(model.encoder_options)),
@@ -103,22 +105,28 @@ def load_model(name_or_path: str | os.PathLike[str] | None = None) -> Model:
     header, flat = _read(path)
     tree = _unflatten({name: jnp.asarray(leaf, jnp.float32) for name, leaf in flat.items()})
     try:
-        options = json.loads(header["options"])
         model = Model(
-            name=header["name"],
+            name=path.stem,
+            layout=Layout.from_json(header["layout"]) if "layout" in header else PUBLISHED,
             network=header["network"],
-            options=tuple(sorted(options.items())),
+            options=_options(header["options"]),
             generator=tree["generator"],
             discriminator=tree["discriminator"],
             error=GeneratorError(**tree["error"]),
             encoder=tree.get("encoder"),
-            encoder_options=tuple(sorted(json.loads(header.get("encoder", "{}")).items())),
+            encoder_options=_options(header.get("encoder", "{}")),
         )
         model.networks  # noqa: B018  (unknown names and options raise here)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{path}: not a usable exogan_jax model ({error})") from None
     _check_shapes(model, path)
     return model
+
+
+def _options(text: str) -> tuple[tuple[str, Any], ...]:
+    """Keyword arguments from JSON, hashable."""
+    pairs = json.loads(text).items()
+    return tuple(sorted((k, tuple(v) if isinstance(v, list) else v) for k, v in pairs))
 
 
 def model_card(name_or_path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
@@ -153,25 +161,31 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
 
 
 def _check_shapes(model: Model, path: Path) -> None:
-    nets = model.networks
+    """Refuses arrays that the options or the layout do not ask for."""
+    nets, layout = model.networks, model.layout
 
-    def shapes(module: Any, example: jax.Array) -> dict[str, tuple[int, ...]]:
-        tree = jax.eval_shape(module.init, jax.random.key(0), example)
+    def shapes(module: Any, *example: int) -> dict[str, tuple[int, ...]]:
+        tree = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, *example)))
         return {name: leaf.shape for name, leaf in _shape_leaves(tree)}
 
     expected = {
-        "generator": shapes(nets.generator, jnp.zeros((1, nets.latent_dim))),
-        "discriminator": shapes(nets.discriminator, jnp.zeros((1, 33, 33))),
+        "generator": shapes(nets.generator, nets.latent_dim),
+        "discriminator": shapes(nets.discriminator, *nets.shape),
     }
     if model.encoder is not None:
-        expected["encoder"] = shapes(model.encoder_network, jnp.zeros((1, N_FEATURES)))
+        expected["encoder"] = shapes(model.encoder_network, n_features(layout.n_wavelength))
     for part, wanted in expected.items():
         found = {name: leaf.shape for name, leaf in _shape_leaves(getattr(model, part))}
         if found != wanted:
             wrong = sorted(
                 name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)
             )
-            raise ValueError(f"{path}: the {part}'s arrays do not fit its options: {wrong[0]}")
+            raise ValueError(
+                f"{path}: the {part}'s arrays do not fit its options and layout: {wrong[0]}"
+            )
+    sizes = tuple(np.shape(x) for x in model.error)
+    if sizes != ((layout.n_wavelength,), (layout.n_sections,), (layout.n_sections,)):
+        raise ValueError(f"{path}: the generator's errors do not fit the layout: {sizes}")
 
 
 def _shape_leaves(tree: Any) -> list[tuple[str, Any]]:
