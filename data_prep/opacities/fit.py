@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from exogan_jax import grid
+from data_prep import grid
 from exogan_jax.physics.interpolate import interpolation_weights
 from exogan_jax.physics.transit import H2_MASS, HE_H2_RATIO, HE_MASS, chords
 
