@@ -1,8 +1,8 @@
 """Results as files: a summary table (ECSV) and one posterior a spectrum (NetCDF, ArviZ schema).
 
-A posterior's groups are those of an ArviZ InferenceData: `posterior` (a variable a parameter),
-`posterior_predictive` (the completed spectra), `sample_stats` (weight and loss of each draw),
-`observed_data`, and `constant_data` (the best draw's completed ASPA and the figures of the fit).
+A posterior's groups are those of an ArviZ InferenceData, see `Retrieval.to_datatree`, with the
+observation as `observed_data`; chains are walkers, draws their kept states. The file's attributes
+are what the result depends on, and the problem's layout as JSON.
 The draws are weighted: use `sample_stats.weight` with any statistic of them.
 """
 
@@ -16,14 +16,18 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from exogan_jax import grid
 from exogan_jax.files.atomic import replacing
+from exogan_jax.layout import Layout
 from exogan_jax.physics.observation import Observation, check
-from exogan_jax.retrieval.results import Retrieval
+from exogan_jax.retrieval.result import Posterior, Retrieval
+from exogan_jax.retrieval.tables import DIAGNOSTICS
+
+Attributes = dict[str, str | int | float]
 
 _ENGINE: Final = "h5netcdf"
-_SCALARS = ("log_evidence", "reduced_chi2", "effective_sample_size")
+_GROUPS = ("posterior", "posterior_predictive", "sample_stats", "constant_data")
 _UNITS = {"wavelength_um": "um", "half_width_um": "um", "depth": "1", "sigma": "1"}
+_LAYOUT = "layout"  # name of the attribute
 
 
 def write_summary(path: str | os.PathLike[str], retrieval: Retrieval) -> None:
@@ -36,38 +40,19 @@ def write_summary(path: str | os.PathLike[str], retrieval: Retrieval) -> None:
         retrieval.summary().write(temporary, format="ascii.ecsv")
 
 
-def _groups(retrieval: Retrieval, observation: Observation) -> dict[str, xr.Dataset]:
-    """The datasets of a posterior file, by group."""
-    draws = ("chain", "draw")
-    index = {"chain": [0], "draw": np.arange(retrieval.samples.shape[1])}
-    posterior = {
-        name: (draws, retrieval.samples[:, :, i], {"units": unit})
-        for i, (name, unit) in enumerate(zip(grid.PARAMETERS, grid.UNITS, strict=True))
+def _observed(observation: Observation, name: str) -> xr.Dataset:
+    checked = check(observation, name)
+    observed: dict[str, Any] = {
+        field: ("point", getattr(checked, field), {"units": unit}) for field, unit in _UNITS.items()
     }
-    wavelength = ("wavelength", grid.WAVELENGTH_UM, {"units": "um"})
-    depth = ((*draws, "wavelength"), retrieval.depth, {"units": "1", "long_name": "(Rp/R_sun)^2"})
-    observed = {
-        name: ("point", values, {"units": _UNITS[name]})
-        for name, values in check(observation, retrieval.names[0])._asdict().items()
-    }
-    stats = {"weight": (draws, retrieval.weights), "loss": (draws, retrieval.loss)}
-    constant: dict[str, Any] = {name: ((), getattr(retrieval, name)[0]) for name in _SCALARS}
-    constant |= {"name": ((), retrieval.names[0]), "flags": ((), retrieval.flags[0])}
-    constant["aspa"] = (("row", "column"), retrieval.aspa[0])
-    return {
-        "posterior": xr.Dataset(posterior, index),
-        "posterior_predictive": xr.Dataset(
-            {"transit_depth": depth}, {**index, "wavelength_um": wavelength}
-        ),
-        "sample_stats": xr.Dataset(stats, index),
-        "observed_data": xr.Dataset(observed),
-        "constant_data": xr.Dataset(constant),
-    }
+    if checked.instrument is not None:
+        observed["instrument"] = ("point", np.array(checked.instrument, dtype=str))
+    return xr.Dataset(observed)
 
 
 def write_posterior(
     path: str | os.PathLike[str],
-    retrieval: Retrieval,
+    posterior: Posterior,
     observation: Observation,
     attrs: Mapping[str, str | int | float],
 ) -> None:
@@ -75,31 +60,25 @@ def write_posterior(
 
     Args:
       path: the file to write.
-      retrieval: of one observation.
+      posterior: of one observation.
       observation: what was retrieved.
       attrs: what the result depends on (input's sha256, seed, model, settings, version); kept as
         the attributes of the file.
 
     Raises:
-      ValueError: a retrieval of several observations.
       OSError: the folder is missing or not writable.
     """
-    if len(retrieval) != 1:
-        raise ValueError(f"write_posterior takes one observation, got {len(retrieval)}")
+    tree = posterior.to_datatree()
+    groups = {name: tree[name].to_dataset() for name in _GROUPS}
+    groups["observed_data"] = _observed(observation, posterior.name)
+    root = {**attrs, _LAYOUT: posterior.layout.to_json()}
     with replacing(path) as temporary:
-        xr.Dataset(attrs=dict(attrs)).to_netcdf(temporary, engine=_ENGINE)
-        for group, dataset in _groups(retrieval, observation).items():
+        xr.Dataset(attrs=root).to_netcdf(temporary, engine=_ENGINE)
+        for group, dataset in groups.items():
             dataset.to_netcdf(temporary, mode="a", group=group, engine=_ENGINE)
 
 
-def read_attrs(path: str | os.PathLike[str]) -> dict[str, str | int | float]:
-    """The attributes of a posterior file.
-
-    Raises:
-      ValueError: not a NetCDF file; one line.
-      FileNotFoundError: there is no such file.
-    """
-    path = Path(path)
+def _read_root(path: Path) -> Attributes:
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
     try:
@@ -110,35 +89,50 @@ def read_attrs(path: str | os.PathLike[str]) -> dict[str, str | int | float]:
     return {key: x.item() if isinstance(x, np.generic) else x for key, x in attrs.items()}
 
 
-def read_posterior(
-    path: str | os.PathLike[str],
-) -> tuple[Retrieval, dict[str, str | int | float]]:
+def read_attrs(path: str | os.PathLike[str]) -> Attributes:
+    """The attributes of a posterior file, as given to `write_posterior`.
+
+    Raises:
+      ValueError: not a NetCDF file; one line.
+      FileNotFoundError: there is no such file.
+    """
+    return {key: x for key, x in _read_root(Path(path)).items() if key != _LAYOUT}
+
+
+def read_posterior(path: str | os.PathLike[str]) -> tuple[Posterior, Attributes]:
     """Reads what `write_posterior` wrote.
 
     Returns:
-      The retrieval, of one observation, and the attributes.
+      The posterior and the attributes.
 
     Raises:
       ValueError: not a complete posterior file; one line.
       FileNotFoundError: there is no such file.
     """
-    attrs = read_attrs(path)
+    attrs = _read_root(Path(path))
     try:
-        data = {
-            group: xr.load_dataset(path, group=group, engine=_ENGINE)
-            for group in ("posterior", "posterior_predictive", "sample_stats", "constant_data")
-        }
-        posterior, constant = data["posterior"], data["constant_data"]
-        retrieval = Retrieval(
-            names=(str(constant["name"].item()),),
-            samples=np.stack([posterior[name].values for name in grid.PARAMETERS], axis=-1),
-            weights=data["sample_stats"]["weight"].values,
-            flags=(str(constant["flags"].item()),),
-            depth=data["posterior_predictive"]["transit_depth"].values,
-            aspa=constant["aspa"].values[None],
-            loss=data["sample_stats"]["loss"].values,
-            **{name: constant[name].values[None] for name in _SCALARS},
+        layout = Layout.from_json(str(attrs.pop(_LAYOUT)))
+        data = {name: xr.load_dataset(path, group=name, engine=_ENGINE) for name in _GROUPS}
+        samples, stats, constant = (data[name] for name in (_GROUPS[0], *_GROUPS[2:]))
+
+        def flat(values: xr.DataArray) -> np.ndarray:
+            """Chain after chain (n_samples, ...)."""
+            rest = [dim for dim in values.dims if dim not in ("chain", "draw")]
+            found = values.transpose("chain", "draw", *rest).values
+            return found.reshape(-1, *found.shape[2:])
+
+        posterior = Posterior(
+            name=str(constant["spectrum"].item()),
+            layout=layout,
+            n_chains=int(samples.sizes["chain"]),
+            samples=np.stack([flat(samples[name]) for name in layout.parameters.names], axis=-1),
+            weights=flat(stats["weight"]),
+            flags=str(constant["flags"].item()),
+            depth=flat(data["posterior_predictive"]["transit_depth"]),
+            aspa=constant["aspa"].values,
+            loss=flat(stats["loss"]),
+            **{name: float(constant[name].item()) for name in DIAGNOSTICS},
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, IndexError) as error:
         raise ValueError(f"{path}: not a posterior written by exogan_jax") from error
-    return retrieval, attrs
+    return posterior, attrs

@@ -7,7 +7,6 @@ metrics). A file without a layout is of the published one.
 
 from __future__ import annotations
 
-import importlib.resources
 import json
 import os
 from pathlib import Path
@@ -20,12 +19,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from exogan_jax.files.atomic import replacing
+from exogan_jax.files.headers import DEFAULT_MODEL as DEFAULT_MODEL
+from exogan_jax.files.headers import FORMAT, layout_of, model_path, read_header
+from exogan_jax.files.headers import model_card as model_card
+from exogan_jax.files.headers import model_layout as model_layout
+from exogan_jax.files.headers import model_names as model_names
 from exogan_jax.gan.model import GeneratorError, Model
-from exogan_jax.layout import PUBLISHED, Layout
 from exogan_jax.retrieval.encode import n_features
-
-DEFAULT_MODEL = "physical"
-_FORMAT = "exogan-jax model 1"
 
 
 def _flatten(tree: Any, prefix: str = "") -> dict[str, np.ndarray]:
@@ -69,7 +69,7 @@ def save_model(
         tree["encoder"] = model.encoder
     flat = _flatten(tree)
     header = {
-        "format": _FORMAT,
+        "format": FORMAT,
         "layout": model.layout.to_json(),
         "network": model.network,
         "options": json.dumps(dict(model.options)),
@@ -79,15 +79,6 @@ def save_model(
     with replacing(path) as temporary:
         # Not `save_file`, whose files only their owner can read.
         temporary.write_bytes(save({k: leaf.astype(dtype) for k, leaf in flat.items()}, header))
-
-
-def model_names() -> tuple[str, ...]:
-    """Names of the models that ship with the package."""
-    folder = importlib.resources.files("exogan_jax") / "assets"
-    suffix = ".safetensors"
-    return tuple(
-        sorted(f.name[: -len(suffix)] for f in folder.iterdir() if f.name.endswith(suffix))
-    )
 
 
 def load_model(name_or_path: str | os.PathLike[str] | None = None) -> Model:
@@ -101,13 +92,14 @@ def load_model(name_or_path: str | os.PathLike[str] | None = None) -> Model:
       FileNotFoundError: neither a shipped model nor a file; lists the shipped ones.
       ValueError: the file is not a model, or is damaged.
     """
-    path = _resolve(name_or_path)
+    path = model_path(name_or_path)
     header, flat = _read(path)
+    layout = layout_of(header, path)
     tree = _unflatten({name: jnp.asarray(leaf, jnp.float32) for name, leaf in flat.items()})
     try:
         model = Model(
             name=path.stem,
-            layout=Layout.from_json(header["layout"]) if "layout" in header else PUBLISHED,
+            layout=layout,
             network=header["network"],
             options=_options(header["options"]),
             generator=tree["generator"],
@@ -129,34 +121,13 @@ def _options(text: str) -> tuple[tuple[str, Any], ...]:
     return tuple(sorted((k, tuple(v) if isinstance(v, list) else v) for k, v in pairs))
 
 
-def model_card(name_or_path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
-    """The card of a model: how it was trained, and how well it does. Raises as `load_model`."""
-    header, _ = _read(_resolve(name_or_path))
-    card = json.loads(header["card"])
-    assert isinstance(card, dict)
-    return card
-
-
-def _resolve(name_or_path: str | os.PathLike[str] | None) -> Path:
-    name = DEFAULT_MODEL if name_or_path is None else os.fspath(name_or_path)
-    if name in model_names():
-        return Path(str(importlib.resources.files("exogan_jax") / "assets" / f"{name}.safetensors"))
-    if not Path(name).is_file():
-        raise FileNotFoundError(
-            f"{name}: neither a file nor a shipped model ({', '.join(model_names()) or 'none'})"
-        )
-    return Path(name)
-
-
 def _read(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    header = read_header(path)
     try:
         with safe_open(path, framework="numpy") as file:
-            header = file.metadata() or {}
             flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path}: not a readable safetensors file ({error})") from None
-    if header.get("format") != _FORMAT:
-        raise ValueError(f"{path}: not an exogan_jax model (its header lacks {_FORMAT!r})")
     return header, flat
 
 
