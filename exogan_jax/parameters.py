@@ -188,7 +188,7 @@ class Parameters:
           (..., d), in [0, 1] within the bounds.
         """
         xp, theta = _namespace(theta)
-        low, width, logarithmic = self._scaled(theta.dtype)
+        low, width, logarithmic = self._scaled(theta)
         floor = np.asarray(np.finfo(theta.dtype).tiny, theta.dtype)
         scaled = xp.where(logarithmic, xp.log10(xp.maximum(theta, floor)), theta)
         return (scaled - low) / width
@@ -196,19 +196,23 @@ class Parameters:
     def from_unit(self, share: Float[ArrayLike, "*n d"]) -> Float[Any, "*n d"]:
         """Inverse of `to_unit`."""
         xp, share = _namespace(share)
-        low, width, logarithmic = self._scaled(share.dtype)
+        low, width, logarithmic = self._scaled(share)
         scaled = low + share * width
         ten = np.asarray(10.0, share.dtype)
         return xp.where(logarithmic, ten ** xp.where(logarithmic, scaled, scaled * 0), scaled)
 
-    def _scaled(self, dtype: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Lower bound and width on each parameter's scale, and which scales are logarithmic."""
+    def _scaled(self, like: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Lower bound and width on each parameter's scale, and which scales are logarithmic; of
+        the dtype and the number of axes of an array.
+        """
         logarithmic = np.array([p.scale == "log10" for p in self.entries])
         low, high = (
             np.where(logarithmic, np.log10(np.where(logarithmic, bound, 1.0)), bound)
             for bound in (self.lower, self.upper)
         )
-        return low.astype(dtype), (high - low).astype(dtype), logarithmic
+        shape = (1,) * (like.ndim - 1) + (len(self),)
+        numbers = (x.astype(like.dtype).reshape(shape) for x in (low, high - low))
+        return (*numbers, logarithmic.reshape(shape))
 
     def sample(self, key: jax.Array, n: int) -> Float[jax.Array, "n d"]:
         """Draws from the prior: uniform between the bounds, each on its scale.

@@ -39,12 +39,25 @@ class Proposal(NamedTuple):
     precision: Float[Array, "*batch d d"]  # lower triangular, of positive diagonal
 
 
-def latent_at(position: Float[Array, " d"], proposal: Proposal) -> Float[Array, " d"]:
+class Shape(NamedTuple):
+    """A `Proposal` by its spread: mean + spread @ (unit normal) are its samples."""
+
+    mean: Float[Array, " d"]
+    spread: Float[Array, "d d"]  # inverse of the precision
+
+
+def shape_of(proposal: Proposal) -> Shape:
+    """ONE proposal's, to be made once for many latents."""
+    unit = jnp.eye(proposal.mean.size, dtype=proposal.mean.dtype)
+    spread = jax.scipy.linalg.solve_triangular(proposal.precision, unit, lower=True)
+    return Shape(proposal.mean, spread)
+
+
+def latent_at(position: Float[Array, " d"], shape: Shape) -> Float[Array, " d"]:
     """The latent at a position in units of ONE proposal's spread: unit normal positions are its
     samples.
     """
-    shift = jax.scipy.linalg.solve_triangular(proposal.precision, position, lower=True)
-    return from_normal(proposal.mean + shift)
+    return from_normal(shape.mean + shape.spread @ position)
 
 
 def negative_log_density(latent: Float[Array, "n d"], proposal: Proposal) -> Float[Array, " n"]:

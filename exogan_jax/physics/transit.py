@@ -85,7 +85,8 @@ def transit_depth(
       ValueError: theta or the profile has another shape.
     """
     dtype, n_gases = table.absorption.dtype, len(table.gases)
-    theta = _of_shape("theta", theta, (n_gases + 3,), dtype)
+    order = f": log10 of {', '.join(table.gases)}, then mass, radius and temperature"
+    theta = _of_shape("theta", theta, (n_gases + 3,), dtype, order)
     mixture = mix(theta[:n_gases], table, he_h2_ratio)
     mass, radius, temperature = theta[n_gases:]
     profile = None
@@ -119,12 +120,13 @@ def transit_depth(
     return opaque * (1 + ring @ (1 - transmission))
 
 
-def _of_shape(name: str, values: ArrayLike, shape: tuple[int], dtype: jnp.dtype) -> Array:
+def _of_shape(
+    name: str, values: ArrayLike, shape: tuple[int], dtype: jnp.dtype, order: str = ""
+) -> Array:
     array = jnp.asarray(values, dtype)
     if array.shape != shape:
-        order = "; log10 of each gas, mass, radius, temperature" if name == "theta" else ""
         raise ValueError(
-            f"{name} must be {shape}, got {array.shape}{order}. Use jax.vmap for batches"
+            f"{name} must be {shape}{order}; got {array.shape}. Use jax.vmap for batches"
         )
     return array
 

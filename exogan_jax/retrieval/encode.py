@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from exogan_jax.gan.npe import Proposal, latent_at
+from exogan_jax.gan.npe import Shape, latent_at
 from exogan_jax.retrieval.inpaint import Coordinates
 from exogan_jax.retrieval.likelihood import UNIT, DepthTarget
 
@@ -70,15 +70,15 @@ def features(observed: CarriedBack, radius: tuple[float, float]) -> Float[Array,
 
 
 def proposal_coordinates(latent_dim: int) -> Coordinates:
-    """Coordinates of an inpainting whose target is (target, `Proposal`): it starts at samples of
-    the proposal, and steps in units of its spread.
+    """Coordinates of an inpainting whose target is (target, `Shape`): it starts at samples of the
+    proposal, and steps in units of its spread.
     """
 
-    def start(key: Array, target: tuple[object, Proposal]) -> Array:
+    def start(key: Array, target: tuple[object, Shape]) -> Array:
         del target
         return jax.random.normal(key, (latent_dim,))
 
-    def latent(position: Array, target: tuple[object, Proposal]) -> Array:
+    def latent(position: Array, target: tuple[object, Shape]) -> Array:
         return latent_at(position, target[1])
 
     return Coordinates(start, latent, lambda position: position)

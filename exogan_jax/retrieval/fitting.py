@@ -10,9 +10,10 @@ import optax
 from jaxtyping import Array, Float
 
 from exogan_jax.gan.model import Model
+from exogan_jax.gan.npe import shape_of
+from exogan_jax.retrieval import ensemble
 from exogan_jax.retrieval.compared import LIKELIHOODS, Target, chi2
 from exogan_jax.retrieval.encode import carry_back, features, proposal_coordinates
-from exogan_jax.retrieval.ensemble import N_WALKERS, disperse, effective_samples, ensemble
 from exogan_jax.retrieval.inpaint import box, inpainter
 from exogan_jax.retrieval.settings import Settings
 
@@ -53,13 +54,13 @@ def is_sampled(model: Model, settings: Settings) -> bool:
     """Whether an ensemble samples the latent: where the likelihood is one, and the latent short
     enough for the number of walkers.
     """
-    short = 2 * model.networks.latent_dim <= N_WALKERS
+    short = 2 * model.networks.latent_dim <= ensemble.N_WALKERS
     return short and LIKELIHOODS[settings.likelihood].log_density is not None
 
 
 def n_chains(model: Model, settings: Settings) -> int:
     """Chains that the samples come from: walkers, or one of independent starts."""
-    return N_WALKERS if is_sampled(model, settings) else 1
+    return ensemble.N_WALKERS if is_sampled(model, settings) else 1
 
 
 def fit(key: Array, model: Model, target: Target, settings: Settings) -> Fit:
@@ -76,23 +77,23 @@ def fit(key: Array, model: Model, target: Target, settings: Settings) -> Fit:
     assert settings.n_steps is not None and settings.rate is not None
     # A rate that falls to zero ends at the optimum instead of around it.
     optimizer = optax.adam(optax.cosine_decay_schedule(settings.rate, settings.n_steps))
+    coordinates = proposal_coordinates(latent_dim) if settings.encoder else box(latent_dim)
     run = inpainter(
         model.generate,
         model.score,
-        coordinates=proposal_coordinates(latent_dim) if settings.encoder else box(latent_dim),
+        coordinates=coordinates,
         contextual_fn=lambda drawing, target: compared.fit_loss(model, drawing, target[0]),
         optimizer=optimizer,
         n_steps=settings.n_steps,
     ).run
-    proposal = None
+    shape = None
     if settings.encoder:
-        radius = model.encoder_network.radius
-        proposal = model.propose(
-            features(carry_back(target.depth, model.layout.n_wavelength), radius)
-        )
+        observed = carry_back(target.depth, model.layout.n_wavelength)
+        shape = shape_of(model.propose(features(observed, model.encoder_network.radius)))
 
     def one_start(key: Array) -> Array:
-        return run(key, (target, proposal))[0].latent
+        state, _ = run(key, (target, shape))
+        return coordinates.latent(state.position, (target, shape))
 
     latent = jax.vmap(one_start)(jax.random.split(key, settings.n_starts))
     drawings = jax.vmap(model.generate)(latent)
@@ -113,21 +114,20 @@ def sample(key: Array, model: Model, target: Target, fitted: Fit, settings: Sett
         return Draws(fitted.latent, fitted.energy, weight, effective, jnp.asarray(jnp.nan))
     make = LIKELIHOODS[settings.likelihood].log_density
     assert make is not None and settings.n_burn is not None and settings.keep_every is not None
-    log_density = make(model, target)
-    sampler = ensemble(
-        lambda latent, _: log_density(latent),
+    begin_key, run_key = jax.random.split(key)
+    kept, info = ensemble.run(
+        run_key,
+        ensemble.disperse(begin_key, fitted.latent, -fitted.energy),
+        make(model, target),
         n_burn=settings.n_burn,
         n_kept=settings.n_kept,
         keep_every=settings.keep_every,
     )
-    begin_key, run_key = jax.random.split(key)
-    walkers = disperse(begin_key, fitted.latent, -fitted.energy)
-    kept, info = sampler.run(run_key, walkers, None)
     # Walker after walker: chains, each of its kept states.
     latent = kept.position.swapaxes(0, 1).reshape(-1, kept.position.shape[-1])
     energy = -kept.log_density.swapaxes(0, 1).reshape(-1)
     weight = jnp.full(energy.shape, 1 / energy.size)
-    effective = effective_samples(kept.position)
+    effective = ensemble.effective_samples(kept.position)
     return Draws(latent, energy, weight, effective, info.acceptance.mean())
 
 

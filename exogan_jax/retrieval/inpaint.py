@@ -30,7 +30,6 @@ class InpaintState(NamedTuple):
     """What the optimisation carries from step to step."""
 
     position: Float[Array, " n"]  # what is optimised; the latent itself in the paper's coordinates
-    latent: Float[Array, " latent_dim"]  # in [-1, 1]
     optimizer: optax.OptState
 
 
@@ -104,7 +103,8 @@ def inpainter(
     Returns:
       init(key, target): where the coordinates start, and a fresh optimiser.
       step(state, target): one step of the optimiser, projected back.
-      run(key, target): `n_steps` of them, as one scan, with the trace of the losses.
+      run(key, target): `n_steps` of them, as one scan, with the trace of the losses; the latent is
+        `coordinates.latent(state.position, target)`.
     """
 
     def loss_fn(position: Array, target: Any) -> tuple[Array, InpaintInfo]:
@@ -114,17 +114,15 @@ def inpainter(
         loss = contextual + perceptual_weight * perceptual
         return loss, InpaintInfo(loss, contextual, perceptual)
 
-    def at(position: Array, optimizer_state: optax.OptState, target: Any) -> InpaintState:
-        return InpaintState(position, coordinates.latent(position, target), optimizer_state)
-
     def init(key: jax.Array, target: Any) -> InpaintState:
         position = coordinates.start(key, target)
-        return at(position, optimizer.init(position), target)
+        return InpaintState(position, optimizer.init(position))
 
     def step(state: InpaintState, target: Any) -> tuple[InpaintState, InpaintInfo]:
         gradient, info = jax.grad(loss_fn, has_aux=True)(state.position, target)
         updates, optimizer_state = optimizer.update(gradient, state.optimizer, state.position)
-        return at(coordinates.project(state.position + updates), optimizer_state, target), info
+        position = coordinates.project(state.position + updates)
+        return InpaintState(position, optimizer_state), info
 
     def run(key: jax.Array, target: Any) -> tuple[InpaintState, InpaintInfo]:
         start = init(key, target)
