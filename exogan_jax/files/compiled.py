@@ -13,8 +13,9 @@ from pathlib import Path
 
 import jax
 
-#: Programs that took less time [s] are not kept: reading them back costs as much.
-MIN_SECONDS = 0.2
+#: Programs that took less time [s] are not kept. None: beside its large program a retrieval has
+#: some thirty small ones, which take seconds together and are read back in a third of that.
+MIN_SECONDS = 0.0
 
 
 def cache_folder() -> Path:

@@ -115,7 +115,8 @@ def plot_corner(posterior: Posterior, truth: Float[np.ndarray, " d"] | None = No
     effective = posterior.effective_sample_size
     copies = -(-d // n)  # corner wants as many samples as parameters
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(1.55 * d + 0.15, 1.55 * d + 0.15) if d > 2 else (5, 5))
+        size = max(1.55 * d + 0.15, 5.0)  # inches
+        figure = Figure(figsize=(size, size))
         axes = figure.subplots(d, d, squeeze=False)
         corner.corner(
             np.tile(drawn.samples, (copies, 1)),
@@ -135,7 +136,10 @@ def plot_corner(posterior: Posterior, truth: Float[np.ndarray, " d"] | None = No
             hist_kwargs={"color": BLUE, "lw": 1.2},
             fig=figure,
         )
-        figure.subplots_adjust(0.08, 0.08, 0.985, 0.97, wspace=0.07, hspace=0.07)
+        begin = 0.88 / size  # of the panels, right of their labels
+        figure.subplots_adjust(
+            begin, begin, 1 - 0.16 / size, 1 - 0.33 / size, wspace=0.07, hspace=0.07
+        )
         _draw_corner(axes, drawn, spans)
         figure.legend(
             handles=_legend_lines(drawn.truth),
