@@ -129,7 +129,8 @@ def train(config: ConfigDict, out: Path) -> Path | None:
     if first_process:
         (out / "config.json").write_text(json.dumps(settings(config), indent=2))
         (out / "layout.json").write_text(config.layout.to_json())
-    data_key, init_key, train_key, test_key = jax.random.split(jax.random.key(config.seed), 4)
+    keys = jax.random.split(jax.random.key(config.seed), 5)
+    data_key, init_key, train_key, test_key, error_key = keys
     parallel.check_batch(config.batch_size)
     physics = problem_model(load_opacities(config.opacities), config.layout)
     data = open_data(config, out, data_key, physics)
@@ -180,7 +181,7 @@ def train(config: ConfigDict, out: Path) -> Path | None:
     if not first_process:
         return None
     model = unmeasured(config, compiled.to_one(state), whitenings)
-    return finish(config, out, model, test_key, data, chosen, numbers)
+    return finish(config, out, model, error_key, data, chosen, numbers)
 
 
 def evaluate(
@@ -201,7 +202,7 @@ def evaluate(
     if log:
         numbers, arrays = quality(
             unmeasured(config, one, whitenings),
-            key,
+            jax.random.clone(key),  # the same latents at every evaluation
             data.first,
             data.held_out,
             physics,

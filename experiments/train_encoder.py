@@ -75,6 +75,10 @@ def train(name_or_path: str, config: ConfigDict, out: Path) -> Path:
         state, infos = jax.lax.scan(one, state, length=k)
         return state, jax.tree.map(lambda x: x.mean(), infos)
 
+    def judged(params: Any) -> dict[str, float]:
+        found = with_encoder(model, network_options, params)
+        return judge(found, jax.random.clone(test_key), config.n_evaluated)  # the same every time
+
     compiled = jax.jit(run)  # not donated: a checkpoint may still be reading the state
     state = jax.jit(lambda key: init(key, training, model))(init_key)
     options = ocp.CheckpointManagerOptions(max_to_keep=1)
@@ -100,23 +104,21 @@ def train(name_or_path: str, config: ConfigDict, out: Path) -> Path:
                 log.write(step, numbers)
                 bar.update(task, completed=step)
                 if step % config.evaluate_every == 0:
-                    found = with_encoder(model, network_options, state.ema)
-                    log.write(step, judge(found, test_key, config.n_evaluated), "quality")
+                    log.write(step, judged(state.ema), "quality")
                 stop = told_to_stop.is_set()
                 if stop or step == n or step % config.checkpoint_every == 0:
                     manager.save(step, args=ocp.args.StandardSave(state))
                 if stop and step < n:
                     manager.wait_until_finished()
                     raise Stopped(f"stopped at step {step} of {n}")
-    found = with_encoder(model, network_options, state.ema)
-    numbers = judge(found, test_key, config.n_evaluated)
+    numbers = judged(state.ema)
     card["encoder"] = {
         "training": settings(config),
         "cost": cost(out, k * config.batch_size),
         "quality": {name: float(f"{x:.4g}") for name, x in numbers.items()},
     }
     path = out / f"{model.name}.safetensors"
-    save_model(path, found, card)
+    save_model(path, with_encoder(model, network_options, state.ema), card)
     print(f"{path}: {card['encoder']['quality']}")
     return path
 
