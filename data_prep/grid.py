@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from exogan_jax.atmosphere import SUN_RADIUS_M as SUN_RADIUS_M
 from exogan_jax.layout import PUBLISHED
 from exogan_jax.parameters import UNITS
-from exogan_jax.physics.transit import SUN_RADIUS_M as SUN_RADIUS_M
 
 PARAMETERS = PUBLISHED.parameters
 N_PARAMETERS = len(PARAMETERS)

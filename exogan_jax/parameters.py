@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import ArrayLike, Float
+from jaxtyping import Float
 
 if TYPE_CHECKING:
     import jax
@@ -178,7 +178,7 @@ class Parameters:
         """Where the parameter of a role stands in theta, None if there is none."""
         return self.roles.index(role) if role in self.roles else None
 
-    def to_unit(self, theta: Float[ArrayLike, "*n d"]) -> Float[Any, "*n d"]:
+    def to_unit(self, theta: Any) -> Float[Any, "*n d"]:
         """Theta as the share of the way from the lower to the upper bound, on each one's scale.
 
         Args:
@@ -187,15 +187,15 @@ class Parameters:
         Returns:
           (..., d), in [0, 1] within the bounds.
         """
-        xp, theta = _namespace(theta)
+        xp, theta = _array(theta)
         low, width, logarithmic = self._scaled(theta)
         floor = np.asarray(np.finfo(theta.dtype).tiny, theta.dtype)
         scaled = xp.where(logarithmic, xp.log10(xp.maximum(theta, floor)), theta)
         return (scaled - low) / width
 
-    def from_unit(self, share: Float[ArrayLike, "*n d"]) -> Float[Any, "*n d"]:
+    def from_unit(self, share: Any) -> Float[Any, "*n d"]:
         """Inverse of `to_unit`."""
-        xp, share = _namespace(share)
+        xp, share = _array(share)
         low, width, logarithmic = self._scaled(share)
         scaled = low + share * width
         ten = np.asarray(10.0, share.dtype)
@@ -211,8 +211,8 @@ class Parameters:
             for bound in (self.lower, self.upper)
         )
         shape = (1,) * (like.ndim - 1) + (len(self),)
-        numbers = (x.astype(like.dtype).reshape(shape) for x in (low, high - low))
-        return (*numbers, logarithmic.reshape(shape))
+        low, width = (x.astype(like.dtype).reshape(shape) for x in (low, high - low))
+        return low, width, logarithmic.reshape(shape)
 
     def sample(self, key: jax.Array, n: int) -> Float[jax.Array, "n d"]:
         """Draws from the prior: uniform between the bounds, each on its scale.
@@ -254,7 +254,7 @@ def _constant(values: list[float]) -> np.ndarray:
     return array
 
 
-def _namespace(x: Any) -> tuple[Any, Any]:
+def _array(x: Any) -> tuple[Any, Any]:
     """The module of an array's functions, NumPy's or JAX's, and the array."""
     if not hasattr(x, "__array_namespace__"):
         x = np.asarray(x, np.float64)

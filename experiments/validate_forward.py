@@ -22,6 +22,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from exogan_jax.atmosphere import SUN_RADIUS_M
 from exogan_jax.files.opacities import load_opacities
 from exogan_jax.files.user_tables import read_opacities
 from exogan_jax.layout import PUBLISHED
@@ -29,7 +30,7 @@ from exogan_jax.physics.forward import simulate
 from exogan_jax.physics.opacity import OpacityTable
 from exogan_jax.physics.problem import problem_model
 from exogan_jax.physics.split import CALIBRATED_BELOW, split_fraction
-from exogan_jax.physics.transit import MASS_KG, RADIUS_M, SUN_RADIUS_M, transit_depth
+from exogan_jax.physics.transit import MASS_KG, RADIUS_M, transit_depth
 from experiments.evaluate import published
 
 PARAMETERS = PUBLISHED.parameters

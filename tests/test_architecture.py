@@ -11,6 +11,7 @@ PACKAGE = ROOT / "exogan_jax"
 # A module may import from its own rank or below.
 RANKS = {
     "parameters": 0,
+    "atmosphere": 1,
     "folding": 1,
     "masks": 1,
     "layout": 1,

@@ -25,27 +25,37 @@ def start(module, x):
     return jax.jit(module.init_with_output)(jax.random.key(1), x)
 
 
-@pytest.mark.parametrize("layout", [PUBLISHED, SMALL], ids=["published", "small"])
-@pytest.mark.parametrize(
+BOTH = pytest.mark.parametrize(
     ("name", "options"),
     [("paper", {"width": 2}), ("compact", {"width": 8, "depth": 2})],
 )
-def test_shapes_and_ranges(name, options, layout):
-    nets = networks(name, layout, **options)
+
+
+@BOTH
+def test_shapes_and_ranges(name, options):
+    nets = networks(name, PUBLISHED, **options)
     z = jax.random.uniform(jax.random.key(0), (3, 100), minval=-1.0)
     drawn, _ = start(nets.generator, z)
     assert drawn.shape == (3, *nets.shape) and drawn.dtype == jnp.float32
     assert float(drawn.min()) >= 0 and float(drawn.max()) <= 1
     logits, _ = start(nets.discriminator, drawn)
     assert logits.shape == (3,)
-    values = nets.values(drawn[0])
-    assert [x.shape for x in values] == [
-        (layout.n_wavelength,),
-        (layout.n_sections,),
-        (layout.n_sections,),
-        (len(layout.parameters),),
-    ]
-    assert nets.image(drawn[0]).shape == (layout.side, layout.side)
+
+
+@BOTH
+def test_shapes_follow_the_layout(name, options):
+    nets = networks(name, SMALL, **options)
+
+    def chain(key, z):
+        drawn, _ = nets.generator.init_with_output(key, z)
+        logits, _ = nets.discriminator.init_with_output(key, drawn)
+        return drawn, logits, nets.values(drawn[0]), nets.image(drawn[0])
+
+    example = jax.random.key(0), jnp.zeros((3, 100))
+    drawn, logits, values, image = jax.eval_shape(chain, *example)
+    assert drawn.shape == (3, *nets.shape) and logits.shape == (3,)
+    assert [x.shape for x in values] == [(30,), (2,), (2,), (4,)]
+    assert image.shape == (SMALL.side, SMALL.side) == (9, 9)
 
 
 def test_what_the_networks_see_of_a_spectrum_is_its_array():
@@ -64,7 +74,6 @@ def test_what_the_networks_see_of_a_spectrum_is_its_array():
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("paper", {"width": 1}),
         ("compact", {"width": 8, "depth": 1}),
         ("compact", {"width": 8, "depth": 1, "whitened": True}),
     ],

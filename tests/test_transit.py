@@ -7,10 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from exogan_jax.physics.hydrostatic import ATOMIC_MASS, BOLTZMANN, GRAVITATION, chords
+from exogan_jax.atmosphere import ATOMIC_MASS, BOLTZMANN, GRAVITATION, SUN_RADIUS_M
+from exogan_jax.physics.hydrostatic import chords
 from exogan_jax.physics.opacity import make_table
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3, rayleigh_cross_section
-from exogan_jax.physics.transit import MASS_KG, RADIUS_M, SUN_RADIUS_M
+from exogan_jax.physics.transit import MASS_KG, RADIUS_M
 from exogan_jax.physics.transit import transit_depth as eager_transit_depth
 
 transit_depth = jax.jit(eager_transit_depth, static_argnames=("rayleigh", "cia", "n_layers"))

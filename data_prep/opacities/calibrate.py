@@ -22,9 +22,9 @@ import xarray as xr
 from data_prep import grid
 from data_prep.opacities import bins, fit, netcdf, published_set
 from data_prep.pkgz import ChunkError
+from exogan_jax.atmosphere import HE_H2_RATIO
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3
 from exogan_jax.physics.split import CALIBRATED_BELOW, split_fraction
-from exogan_jax.physics.transit import HE_H2_RATIO
 
 PRESSURE: np.ndarray = 10.0 ** np.arange(-1, 7)  # Pa
 #: The fit starts from at least this [log10 m^2], which nothing shows: even a tenth of it would have

@@ -1,5 +1,5 @@
-"""The networks: the paper's DCGAN (Zingales & Waldmann 2018, section 3.2; Radford et al. 2016), which
-draws arrays, and by name the compact pair of `compact`, which draws their independent pixels.
+"""The networks: the paper's DCGAN (Zingales & Waldmann 2018, section 3.2; Radford et al. 2016),
+which draws arrays, and by name the compact pair of `compact`, which draws their independent pixels.
 
 Every generator maps z (n, latent_dim) in [-1, 1] to what it draws (n, ...), in [0, 1]; every
 discriminator maps that to logits (n,). Both are called as

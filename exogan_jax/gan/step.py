@@ -237,7 +237,7 @@ def _update(
 
 
 def _latents(key: Array, n: int, training: Training) -> Float[Array, "n latent_dim"]:
-    """This replica's part of the latents of all."""
+    """Of the latents of all, the part of one replica."""
     axis_name = training.axis_name
     replicas = 1 if axis_name is None else jax.lax.axis_size(axis_name)
     shape = (n * replicas, training.networks.latent_dim)

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from exogan_jax.parameters import UNITS, Parameter, Parameters
+from exogan_jax.atmosphere import log10_mixing_of, value_of
+from exogan_jax.parameters import UNITS, Parameters
 from exogan_jax.physics.opacity import OpacityTable
 from exogan_jax.physics.transit import transit_depth
 
@@ -53,18 +54,18 @@ class ForwardModel:
         """
         theta = jnp.asarray(theta, self.table.absorption.dtype)
         by_role = {p.role: (p, theta[i]) for i, p in enumerate(self.parameters)}
-        gases = [_log10(*by_role[gas]) for gas in self.table.gases]
-        planet = [_value(*by_role[role]) for role in REQUIRED]
+        gases = [log10_mixing_of(*by_role[gas]) for gas in self.table.gases]
+        planet = [value_of(*by_role[role], _UNIT_OF.get(role, 1.0)) for role in REQUIRED]
         sky: dict[str, Any] = {}
         if "cloud_top" in by_role:
-            sky["cloud_top_pressure"] = _value(*by_role["cloud_top"])
+            sky["cloud_top_pressure"] = value_of(*by_role["cloud_top"])
         if "cloud_fraction" in by_role:
-            sky["cloud_fraction"] = _value(*by_role["cloud_fraction"])
+            sky["cloud_fraction"] = value_of(*by_role["cloud_fraction"])
         if "haze_strength" in by_role:
             slope = jnp.asarray(_RAYLEIGH_SLOPE, theta.dtype)
             if "haze_slope" in by_role:
-                slope = _value(*by_role["haze_slope"])
-            sky["haze"] = jnp.stack([_value(*by_role["haze_strength"]), slope])
+                slope = value_of(*by_role["haze_slope"])
+            sky["haze"] = jnp.stack([value_of(*by_role["haze_strength"]), slope])
         return transit_depth(jnp.stack([*gases, *planet]), self.table, **sky, **dict(self.options))
 
     def at_points(self, points: slice | Sequence[int] | np.ndarray) -> ForwardModel:
@@ -104,18 +105,6 @@ def forward_model(
     table = table.with_gases(parameters.gases)
     model = ForwardModel(table, parameters, tuple(sorted(options.items())))
     return model if points is None else model.at_points(points)
-
-
-def _value(parameter: Parameter, theta: Array) -> Array:
-    """A parameter in the unit that `transit_depth` takes."""
-    factor = parameter.in_si / _UNIT_OF.get(parameter.role, 1.0)
-    value = 10.0**theta if parameter.is_log else theta
-    return value if factor == 1 else value * factor
-
-
-def _log10(parameter: Parameter, theta: Array) -> Array:
-    """log10 of a mixing ratio."""
-    return theta if parameter.is_log else jnp.log10(theta)
 
 
 def simulate(

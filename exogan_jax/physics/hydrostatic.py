@@ -1,4 +1,4 @@
-"""Hydrostatic altitudes, and the paths of light that grazes each layer, discretised as TauREx 3 does
+"""Hydrostatic altitudes, and the paths of light that grazes each layer, as TauREx 3 does it
 (Al-Refaie et al. 2021, ApJ 917, 37).
 """
 
@@ -10,11 +10,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from exogan_jax.atmosphere import ATOMIC_MASS, BOLTZMANN, GRAVITATION
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3
-
-BOLTZMANN = 1.380649e-23  # J/K
-GRAVITATION = 6.6743e-11  # m^3 kg^-1 s^-2
-ATOMIC_MASS = 1.66053906892e-27  # kg
 
 
 class Chords(NamedTuple):

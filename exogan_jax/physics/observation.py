@@ -68,7 +68,8 @@ def check(
     reject(sigma <= 0, sigma, "error is not positive", "give 1-sigma errors above 0")
     reject(depth <= 0, depth, "depth is not positive", "give (Rp/Rs)^2, not a relative depth")
     reject(depth >= 1, depth, "depth is 1 or more", "give (Rp/Rs)^2 as a fraction, not % or ppm")
-    return Observation(*fields, _instruments(observation.instrument, wavelength.size, name))
+    instruments = _instruments(observation.instrument, wavelength.size, name)
+    return Observation(wavelength, half_width, depth, sigma, instruments)
 
 
 def _plain(values: Any, field: str, name: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The opacity table: cross-sections or k-distributions of the gases, CIA and Rayleigh scattering."""
+"""The opacity table: cross-sections or k-distributions of gases, CIA and Rayleigh scattering."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from exogan_jax.atmosphere import BACKGROUNDS
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3, rayleigh_cross_section
 
-BACKGROUNDS = ("filling", "fixed")
 _DATA = (
     "wavelength_um",
     "temperature",
@@ -48,9 +48,7 @@ class OpacityTable:
     rayleigh: Float[Array, "species w"]  # m^-1 amagat^-1; the gases, then H2 and He
     cia_temperature: Float[Array, " c"]  # K, ascending
     cia: Float[Array, "c pair w"]  # m^-1 amagat^-2
-    #: "filling": H2 and He make up what the gases leave. "fixed": they keep the fractions that they
-    #: have without other gases, and these come on top, as in the published training set.
-    background: str = "filling"
+    background: str = "filling"  # or "fixed", see `atmosphere.mix`
 
     def at_points(self, points: slice | Sequence[int] | np.ndarray) -> OpacityTable:
         """The table at some of its wavelengths.
@@ -115,7 +113,7 @@ def make_table(
       pairs: collision partners of each `cia` entry.
       rayleigh: (gas + 2, w) scattering cross-sections of the gases, H2 and He, m^2 per molecule;
         None computes them with `rayleigh_cross_section`.
-      background: "filling" or "fixed", see `OpacityTable`.
+      background: "filling" or "fixed", see `atmosphere.mix`.
       dtype: of the arrays; float64 needs JAX's 64-bit mode.
 
     Raises:

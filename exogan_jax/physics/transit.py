@@ -10,34 +10,21 @@ Waldmann (2018).
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
+from exogan_jax.atmosphere import HE_H2_RATIO, SUN_RADIUS_M, Mixture, mix
 from exogan_jax.parameters import UNITS
 from exogan_jax.physics.hydrostatic import Chords, chords
 from exogan_jax.physics.interpolate import at_temperature, interpolation_weights
 from exogan_jax.physics.opacity import OpacityTable
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3, rayleigh_cross_section
 
-HE_H2_RATIO = 0.17647
-H2_MASS = 2.01588  # u
-HE_MASS = 4.002602  # u
 HAZE_REFERENCE_UM = 0.35
-#: TauREx 2's, which the published spectra show to 2e-5. (The IAU's nominal radius is 6.957e8 m.)
-SUN_RADIUS_M = 6.955e8
 MASS_KG, RADIUS_M = UNITS["M_J"], UNITS["R_J"]
-
-
-class Mixture(NamedTuple):
-    """What the atmosphere is made of, at all heights."""
-
-    gases: Float[Array, " gas"]  # mixing ratios of the table's gases
-    filling: Float[Array, "2"]  # of H2 and He
-    mean_mass: Float[Array, ""]  # u
 
 
 # A GPU or TPU multiplies float32 matrices in fewer bits unless told otherwise: too few for ppm.
@@ -87,7 +74,7 @@ def transit_depth(
     dtype, n_gases = table.absorption.dtype, len(table.gases)
     order = f": log10 of {', '.join(table.gases)}, then mass, radius and temperature"
     theta = _of_shape("theta", theta, (n_gases + 3,), dtype, order)
-    mixture = mix(theta[:n_gases], table, he_h2_ratio)
+    mixture = mix(theta[:n_gases], table.molar_mass, table.background, he_h2_ratio)
     mass, radius, temperature = theta[n_gases:]
     profile = None
     if temperature_profile is not None:
@@ -129,20 +116,6 @@ def _of_shape(
             f"{name} must be {shape}{order}; got {array.shape}. Use jax.vmap for batches"
         )
     return array
-
-
-def mix(
-    log10_mixing: Float[Array, " gas"], table: OpacityTable, he_h2_ratio: float = HE_H2_RATIO
-) -> Mixture:
-    """The whole mixture: H2 and He fill what the table's gases leave, or come on top of them (see
-    `OpacityTable.background`).
-    """
-    gases = 10.0**log10_mixing
-    free = 1 - gases.sum() if table.background == "filling" else jnp.ones((), gases.dtype)
-    hydrogen = free / (1 + he_h2_ratio)
-    filling = jnp.stack([hydrogen, he_h2_ratio * hydrogen])
-    mean_mass = gases @ table.molar_mass + filling[0] * H2_MASS + filling[1] * HE_MASS
-    return Mixture(gases, filling, mean_mass)
 
 
 def _collisions(

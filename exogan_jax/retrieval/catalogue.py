@@ -6,6 +6,7 @@ import dataclasses
 import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -96,7 +97,9 @@ def padded_sizes(
 ) -> tuple[int, int]:
     """Bins and grid points that every target is padded to, so that one program serves all."""
     touched = [
-        touched_points(binning_operator(o.wavelength_um, o.half_width_um, grid_um)).size
+        touched_points(
+            binning_operator(np.asarray(o.wavelength_um), np.asarray(o.half_width_um), grid_um)
+        ).size
         for o in observations
     ]
     return max(len(o.depth) for o in observations), max(touched)
@@ -116,13 +119,13 @@ def _retrieve_all(keys: jax.Array, model: Model, targets: Target, *, settings: S
 def _collect(
     names: Sequence[str],
     targets: Sequence[Target],
-    found: Summary,
+    found: Any,  # a `Summary`
     model: Model,
     settings: Settings,
 ) -> Retrieval:
     """Results of the first of the targets, as many as there are names."""
     n = len(names)
-    found = Summary(*(np.asarray(x)[:n] for x in found))
+    found = jax.tree.map(lambda x: np.asarray(x)[:n], found)
     n_points = np.array([n_usable(target.depth) for target in targets])
     freedom = np.maximum(n_points - len(model.layout.parameters), 1)
     reduced = found.chi2.astype(np.float64) / freedom

@@ -10,7 +10,7 @@ error, and fitted to the data, in closed form, within it.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -142,22 +142,22 @@ def depth_target(
     reference = float(np.median(depth))
     point = touched_points(operator)
 
-    def pad(values: np.ndarray, *sizes: int | None) -> np.ndarray:
+    def pad(values: np.ndarray, *sizes: int | None) -> Any:  # NumPy until it is compared
         widths = [(0, (size or n) - n) for size, n in zip(sizes, values.shape, strict=True)]
         return np.pad(values, widths).astype(np.float32)
 
     n, k, s = n_points, n_touched, layout.n_sections
     return DepthTarget(
-        point=np.pad(point, (0, (k or point.size) - point.size)).astype(np.int32),
+        point=pad(point, k).astype(np.int32),
         section_of=pad(section[:, point].astype(np.float64), s, k),
         operator=pad(operator[:, point], n, k),
         section=pad(within.astype(np.float64), s, n),
         depth=pad((depth - reference) / UNIT, n),
         weight=pad(weight * UNIT**2, n),
         crossing=pad(crossing * UNIT**2, n),
-        reference=np.float32(reference),
-        low_error=np.float32(low / UNIT),
-        high_error=np.float32(high / UNIT),
+        reference=pad(np.array([reference]), 1)[0],
+        low_error=pad(low / UNIT, s),
+        high_error=pad(high / UNIT, s),
     )
 
 

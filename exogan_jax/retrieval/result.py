@@ -152,7 +152,7 @@ def as_retrieval(posterior: Posterior) -> Retrieval:
         f.name: getattr(posterior, f.name) for f in dataclasses.fields(posterior)
     }
     fields["names"] = fields.pop("name")
-    several = {
+    several: dict[str, Any] = {
         k: value
         if k in _COMMON
         else (value,)

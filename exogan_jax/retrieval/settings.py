@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from exogan_jax.retrieval.compared import LIKELIHOODS
 from exogan_jax.retrieval.inpaint import N_STARTS
@@ -55,7 +56,7 @@ class Settings:
     def for_model(self, has_encoder: bool) -> Settings:
         """The same with nothing left open, for a model with an encoder or without."""
         encoded = self.encoder and has_encoder
-        suiting = {
+        suiting: dict[str, Any] = {
             "n_steps": ENCODED_STEPS if encoded else STEPS,
             "rate": ENCODED_RATE if encoded else RATE,
             "n_burn": ENCODED_BURN if encoded else BURN,
