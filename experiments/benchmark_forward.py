@@ -51,7 +51,7 @@ from taurex.stellar import BlackbodyStar
 from taurex.temperature import Isothermal
 import taurex
 
-folder, n = sys.argv[1], int(sys.argv[2])
+folder, n, mass, radius = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
 wavelength, theta = (np.load(f"{folder}/{name}.npy") for name in ("wavelength", "theta"))
 OpacityCache().set_opacity_path(folder)
 cia = np.load(f"{folder}/cia.npy")
@@ -77,7 +77,7 @@ binner = SimpleBinner(np.sort(1e4 / wavelength))
 def run(x):
     for gas, value in zip(gases, x[:4]):
         model[gas] = 10.0**value
-    model["planet_mass"], model["planet_radius"], model["T"] = x[4:]
+    model[mass], model[radius], model["T"] = x[4:]
     return binner.bin_model(model.model())
 run(theta[0]), run(theta[1])
 began = time.perf_counter()
@@ -132,9 +132,10 @@ def taurex_rate(python: str, table: OpacityTable, n_native: int, n: int) -> dict
         np.save(folder / "theta.npy", np.asarray(theta))
         script = folder / "peer.py"
         script.write_text(TAUREX)
-        done = subprocess.run(
-            [python, str(script), str(folder), str(n)], capture_output=True, text=True, check=False
-        )
+        # The published names are those of TauREx.
+        names = [p.name for p in PUBLISHED.parameters if p.role in ("mass", "radius")]
+        command = [python, str(script), str(folder), str(n), *names]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"{python}: TauREx did not run:\n{done.stderr[-2000:]}")
         result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
