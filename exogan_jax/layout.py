@@ -200,13 +200,17 @@ class Layout:
 
     def from_vector(self, vector: Float[Array, " v"]) -> Values:
         """Inverse of `vector`; a minimum whose pixel is 0 (a minimum <= 0) is read as 0."""
-        n, k = self.inner**2, self.n_sections
-        high = self.depth_range[1] * vector[n : n + k]
-        inverse = vector[n + k : n + 2 * k]
+        return self.from_parts(vector[: self.n_wavelength], vector[self.inner**2 :])
+
+    def from_parts(self, pixels: Float[Array, " k"], rest: Float[Array, " r"]) -> Values:
+        """`Values` of some pixels (k,) and of what follows area 1 in a vector."""
+        k = self.n_sections
+        high = self.depth_range[1] * rest[:k]
+        inverse = rest[k : 2 * k]
         positive = inverse > 0
         low = jnp.where(positive, self.depth_range[0] / jnp.where(positive, inverse, 1.0), 0.0)
-        theta = self.pixels_to_theta(jnp.concatenate([vector[-1:], vector[n + 2 * k : -1]]))
-        return Values(vector[: self.n_wavelength], low, high, theta)
+        theta = self.pixels_to_theta(jnp.concatenate([rest[-1:], rest[2 * k : -1]]))
+        return Values(pixels, low, high, theta)
 
     def theta_to_pixels(self, theta: Float[ArrayLike, " d"]) -> Float[Array, " d"]:
         """Parameters as pixels, in [0, 1] within their bounds."""

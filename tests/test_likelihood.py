@@ -128,8 +128,8 @@ def test_robust_loss_is_the_loss_near_a_fit_and_grows_linearly_far_from_it():
 def test_padding_and_points_off_the_array_count_nothing():
     rows = np.array([5, 200, 400])
     plain = depth_target(on_grid(rows, shift=1e-4), error())
-    padded = depth_target(on_grid(rows, shift=1e-4), error(), 8, 11)
-    assert padded.operator.shape == (8, 11) and n_usable(padded) == 3
+    padded = depth_target(on_grid(rows, shift=1e-4), error(), 8, 11, 2)
+    assert padded.operator.shape == (11, 8) and n_usable(padded) == 3
     assert plain.operator.shape == (3, 3)
     np.testing.assert_allclose(
         depth_loss(encoded(), padded), depth_loss(encoded(), plain), rtol=1e-5

@@ -195,8 +195,7 @@ def _compact(
 
         def some(z: Array) -> Values:
             vector = narrow.apply(small, z, train=False)[0]
-            rest = jnp.concatenate([jnp.zeros(layout.inner**2), vector[points.size :]])
-            return layout.from_vector(rest)._replace(pixels=vector[: points.size])
+            return layout.from_parts(vector[: points.size], vector[points.size :])
 
         return some
 

@@ -11,13 +11,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
 
 from exogan_jax.gan.model import Model
-from exogan_jax.physics.observation import Observation, binning_operator, check
+from exogan_jax.physics.observation import Observation, check
+from exogan_jax.retrieval import likelihood
 from exogan_jax.retrieval.compared import LIKELIHOODS, Target
 from exogan_jax.retrieval.fitting import Summary, n_chains, retrieve_one
-from exogan_jax.retrieval.likelihood import n_usable, touched_points
 from exogan_jax.retrieval.result import Retrieval, concatenate
 from exogan_jax.retrieval.settings import Settings
 
@@ -71,7 +70,8 @@ def retrieve(
         raise ValueError("names must be distinct, one per observation")
     grid_um = model.layout.wavelength_um
     checked = [check(o, name, grid_um) for o, name in zip(observations, names, strict=True)]
-    sizes = padded_sizes(checked, grid_um)
+    # One size for all chunks, so that the program compiles once.
+    sizes = tuple(np.max([likelihood.sizes(o, model.layout) for o in checked], axis=0))
     chunk = min(chunk, len(checked))
     keys = keys_of(names, settings.seed)
     prepare = LIKELIHOODS[settings.likelihood].target
@@ -90,19 +90,6 @@ def retrieve(
         if progress is not None:
             progress(stop, len(checked))
     return concatenate(parts)
-
-
-def padded_sizes(
-    observations: Sequence[Observation], grid_um: Float[np.ndarray, " w"]
-) -> tuple[int, int]:
-    """Bins and grid points that every target is padded to, so that one program serves all."""
-    touched = [
-        touched_points(
-            binning_operator(np.asarray(o.wavelength_um), np.asarray(o.half_width_um), grid_um)
-        ).size
-        for o in observations
-    ]
-    return max(len(o.depth) for o in observations), max(touched)
 
 
 def keys_of(names: Sequence[str], seed: int) -> jax.Array:
@@ -126,7 +113,7 @@ def _collect(
     """Results of the first of the targets, as many as there are names."""
     n = len(names)
     found = jax.tree.map(lambda x: np.asarray(x)[:n], found)
-    n_points = np.array([n_usable(target.depth) for target in targets])
+    n_points = np.array([likelihood.n_usable(target.depth) for target in targets])
     freedom = np.maximum(n_points - len(model.layout.parameters), 1)
     reduced = found.chi2.astype(np.float64) / freedom
     size = found.effective.astype(np.float64)

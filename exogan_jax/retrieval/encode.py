@@ -28,8 +28,9 @@ class CarriedBack(NamedTuple):
 
 def carry_back(target: DepthTarget, n_wavelength: int) -> CarriedBack:
     """ONE target on the grid of `n_wavelength` points."""
-    weight = target.weight + target.crossing
-    rows = jnp.stack([weight, weight * target.depth]) @ target.operator
+    weight = target.weight.at[target.crossing].add(target.crossing_weight)
+    rows = jnp.stack([weight, weight * target.depth]) @ target.operator.T
+    # Points of no weight, which pad, add nothing to the first.
     information, weighted = jnp.zeros((2, n_wavelength)).at[:, target.point].add(rows)
     seen = information > 0
     depth = jnp.where(seen, weighted / jnp.where(seen, information, 1.0), 0.0)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from exogan_jax.gan.model import GeneratorError
 from exogan_jax.layout import Layout, Values
@@ -32,38 +32,39 @@ class DepthTarget(NamedTuple):
 
     point: Int[Array, " k"]  # indices of those grid points
     section_of: Float[Array, "section k"]  # 1 where a grid point lies in a section
-    operator: Float[Array, "n k"]  # takes a model spectrum there to the observation's bins
-    section: Float[Array, "section n"]  # 1 where a bin lies in a section; 0 for bins that cross two
+    operator: Float[Array, "k n"]  # takes a model spectrum there to the observation's bins
+    section: Float[Array, "n section"]  # 1 where a bin lies in a section; 0 for bins that cross two
     depth: Float[Array, " n"]  # above `reference`, in UNIT
     weight: Float[Array, " n"]  # 1/s^2 of bins within one section, UNIT^-2
-    crossing: Float[Array, " n"]  # 1/s^2 of bins that cross sections, UNIT^-2
+    crossing: Int[Array, " c"]  # which bins cross sections
+    crossing_weight: Float[Array, " c"]  # 1/s^2 of these, UNIT^-2
     reference: Float[Array, ""]  # depth that all depths are counted from
     low_error: Float[Array, " section"]  # the generator's error of a section's minimum, in UNIT
     high_error: Float[Array, " section"]  # and of its maximum
 
 
-def fitted_depth(
+def chi_squares(
     values: Values, target: DepthTarget
-) -> tuple[Float[Array, " n"], Float[Array, " n"], Float[Array, " bound"]]:
-    """A spectrum in the observation's bins, each section's bounds fitted to the data.
+) -> tuple[Float[Array, " n"], Float[Array, " c"], Float[Array, " bound"]]:
+    """How badly a spectrum fits, each section's bounds fitted to the data.
+
+    Row vectors times matrices, so that many spectra side by side are plain matrix products.
 
     Args:
       values: as generated, with the pixels of `target.point` (k,).
       target: the observation.
 
     Returns:
-      depth (n,) above the reference in UNIT; chi-square of each bin (n,); chi-square of each
-      bound's departure from its own value, minima then maxima (2 sections,).
+      chi-square of each bin that lies in a section (n,); of each that crosses sections (c,); and of
+      each bound's departure from its own value, minima then maxima (2 sections,).
     """
     low = (values.low - target.reference) / UNIT
     high = (values.high - target.reference) / UNIT
-    generated = low @ target.section_of + values.pixels * ((high - low) @ target.section_of)
-    shape, across = (target.operator @ jnp.stack([values.pixels, generated], axis=1)).T
+    shape = values.pixels @ target.operator
     w, d = target.weight, target.depth
-    moments = target.section @ jnp.stack(
-        [w, w * shape, w * shape * shape, w * d, w * d * shape], axis=1
-    )
-    total, first, second, data, product = moments.T
+    weighted = w * shape
+    sums = jnp.stack([w, w * d, weighted, weighted * shape, weighted * d]) @ target.section
+    total, data, first, second, product = sums
     prior_low, prior_high = 1 / target.low_error**2, 1 / target.high_error**2
     # Normal equations of (minimum, range): maximum = minimum + range.
     a = total + prior_low + prior_high
@@ -74,20 +75,20 @@ def fitted_depth(
     determinant = a * c - b * b
     minimum = (c * p - b * q) / determinant
     span = (a * q - b * p) / determinant
-    fitted = minimum @ target.section + (span @ target.section) * shape
-    model = jnp.where(target.crossing > 0, across, fitted)
-    chi2 = (w + target.crossing) * jnp.square(d - model)
+    fitted = minimum @ target.section.T + (span @ target.section.T) * shape
     departure = jnp.concatenate(
         [jnp.square(minimum - low) * prior_low, jnp.square(minimum + span - high) * prior_high]
     )
-    return model, chi2, departure
+    # Bins that cross sections are compared as decoded; mostly there are none, or few.
+    generated = low @ target.section_of + values.pixels * ((high - low) @ target.section_of)
+    across = generated @ target.operator[:, target.crossing] - d[target.crossing]
+    return w * jnp.square(d - fitted), target.crossing_weight * jnp.square(across), departure
 
 
 @jax.default_matmul_precision("highest")
 def depth_loss(values: Values, target: DepthTarget) -> Float[Array, ""]:
     """Half chi-square of a spectrum, its sections' bounds fitted within the generator's error."""
-    _, chi2, departure = fitted_depth(values, target)
-    return 0.5 * (chi2.sum() + departure.sum())
+    return 0.5 * jnp.concatenate(chi_squares(values, target)).sum()
 
 
 @jax.default_matmul_precision("highest")
@@ -97,8 +98,7 @@ def robust_depth_loss(values: Values, target: DepthTarget) -> Float[Array, ""]:
     A random start is hundreds of sigma off in some terms and a few in others. Squared, the first
     would rule the way down, and lead to poor local minima.
     """
-    _, chi2, departure = fitted_depth(values, target)
-    return (jnp.sqrt(1 + jnp.concatenate([chi2, departure])) - 1).sum()
+    return (jnp.sqrt(1 + jnp.concatenate(chi_squares(values, target))) - 1).sum()
 
 
 def touched_points(operator: Float[np.ndarray, "n w"]) -> Int[np.ndarray, " k"]:
@@ -112,6 +112,7 @@ def depth_target(
     error: GeneratorError,
     n_points: int | None = None,
     n_touched: int | None = None,
+    n_crossing: int | None = None,
 ) -> DepthTarget:
     """Prepares an observation for `depth_loss`.
 
@@ -124,21 +125,20 @@ def depth_target(
       observation: as checked by `physics.observation.check`.
       layout: the generator's.
       error: the generator's.
-      n_points, n_touched: pad to so many bins and so many grid points, so that observations of
-        different lengths stack.
+      n_points, n_touched, n_crossing: pad to so many bins, grid points and bins that cross
+        sections, so that different observations stack.
     """
     wavelength, half_width, depth, sigma = (np.asarray(x, np.float64) for x in observation[:4])
     operator = binning_operator(wavelength, half_width, layout.wavelength_um)
-    usable = operator[:, : layout.n_usable].sum(axis=1) > 0.999
-    section = np.arange(layout.n_sections)[:, None] == layout.section_of_point
-    within = (section @ operator.T > 0.999) & usable
+    usable, within = _sorted_bins(operator, layout)
     span = np.array([np.ptp(depth[row]) if row.any() else 0.0 for row in within])
     pixel_error = (operator @ np.asarray(error.pixel, np.float64)) * (span @ within)
     low, high = (np.asarray(x, np.float64) for x in (error.low, error.high))
     bound_error = operator @ np.maximum(low, high)[layout.section_of_point]
     inside = within.any(axis=0)
+    crossing = np.flatnonzero(usable & ~inside)
     weight = np.where(inside, 1 / (sigma**2 + pixel_error**2), 0.0)
-    crossing = np.where(usable & ~inside, 1 / (sigma**2 + bound_error**2), 0.0)
+    crossing_weight = 1 / (sigma**2 + bound_error**2)[crossing]
     reference = float(np.median(depth))
     point = touched_points(operator)
 
@@ -146,21 +146,40 @@ def depth_target(
         widths = [(0, (size or n) - n) for size, n in zip(sizes, values.shape, strict=True)]
         return np.pad(values, widths).astype(np.float32)
 
-    n, k, s = n_points, n_touched, layout.n_sections
+    n, k, c, s = n_points, n_touched, n_crossing, layout.n_sections
+    section = np.arange(s)[:, None] == layout.section_of_point
     return DepthTarget(
         point=pad(point, k).astype(np.int32),
         section_of=pad(section[:, point].astype(np.float64), s, k),
-        operator=pad(operator[:, point], n, k),
-        section=pad(within.astype(np.float64), s, n),
+        operator=pad(operator[:, point].T, k, n),
+        section=pad(within.astype(np.float64).T, n, s),
         depth=pad((depth - reference) / UNIT, n),
         weight=pad(weight * UNIT**2, n),
-        crossing=pad(crossing * UNIT**2, n),
+        crossing=pad(crossing, c).astype(np.int32),
+        crossing_weight=pad(crossing_weight * UNIT**2, c),
         reference=pad(np.array([reference]), 1)[0],
         low_error=pad(low / UNIT, s),
         high_error=pad(high / UNIT, s),
     )
 
 
+def _sorted_bins(
+    operator: Float[np.ndarray, "n w"], layout: Layout
+) -> tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, "section n"]]:
+    """Which bins an array holds, and in which section those lie that lie in one."""
+    usable = operator[:, : layout.n_usable].sum(axis=1) > 0.999
+    section = np.arange(layout.n_sections)[:, None] == layout.section_of_point
+    return usable, (section @ operator.T > 0.999) & usable
+
+
+def sizes(observation: Observation, layout: Layout) -> tuple[int, int, int]:
+    """Numbers of bins, of grid points that they touch, and of bins that cross sections."""
+    wavelength, half_width = (np.asarray(x, np.float64) for x in observation[:2])
+    operator = binning_operator(wavelength, half_width, layout.wavelength_um)
+    usable, within = _sorted_bins(operator, layout)
+    return len(wavelength), touched_points(operator).size, int(np.sum(usable & ~within.any(axis=0)))
+
+
 def n_usable(target: DepthTarget) -> int:
     """Number of points that constrain the fit."""
-    return int(np.sum(np.asarray(target.weight) + np.asarray(target.crossing) > 0))
+    return sum(int(np.sum(np.asarray(w) > 0)) for w in (target.weight, target.crossing_weight))
