@@ -5,11 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
-from exogan_jax import grid
 from exogan_jax.files.averaging import average, averaged_spectrum
 from exogan_jax.files.spectra import read_spectrum
+from exogan_jax.layout import PUBLISHED
 
-GRID = grid.WAVELENGTH_UM
+GRID = PUBLISHED.wavelength_um
 
 
 def fine(n=4000, resolution=1000.0, low=0.6, seed=0):

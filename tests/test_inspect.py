@@ -130,3 +130,14 @@ def test_fine_pixels_are_announced(tmp_path, capsys):
     path.write_text("\n".join(rows))
     _, out, _ = run(capsys, path)
     assert "2000 points" in out and "averaged from 2000 to 5" in out
+
+
+def test_what_a_model_makes_of_it(tmp_path, capsys):
+    path = tmp_path / "blue.dat"
+    path.write_text("0.31 0.0145 1e-4\n1.1 0.0145 1e-4\n")
+    _, out, err = run(capsys, path, "--model", "published")
+    assert "cannot use 1 point reaching below its 0.317 um" in out and err == ""
+    path.write_text("1.1 0.002 1e-5\n")
+    assert "far from the training set's" in run(capsys, path)[1]
+    status, _, err = run(capsys, path, "--model", "nonesuch")
+    assert status == 2 and err.startswith("exogan: error: --model: nonesuch")

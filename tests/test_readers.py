@@ -13,6 +13,9 @@ from astropy.table import QTable, Table
 import exogan_jax as xg
 from exogan_jax.files.names import describe
 from exogan_jax.files.units import parse_unit, split_unit
+from exogan_jax.layout import PUBLISHED
+
+MODEL = {"grid_um": PUBLISHED.wavelength_um, "n_usable": PUBLISHED.n_usable}
 
 W = np.round(np.linspace(1, 2.9, 20), 4)
 DEPTH = 0.014 + 2e-4 * np.sin(6 * W)
@@ -98,7 +101,7 @@ def numbers(spectrum):
 def test_files_that_are_read(shared, name):
     folder = "field" if name in FIELD else "observed"
     *expected, note = {**FIELD, **OBSERVED}[name]
-    spectrum = xg.read_spectrum(shared / "data" / folder / name)
+    spectrum = xg.read_spectrum(shared / "data" / folder / name, **MODEL)
     np.testing.assert_allclose(numbers(spectrum), expected, rtol=1e-4)
     assert any(note in line for line in spectrum.notes), spectrum.notes
     assert all("\n" not in line and str(spectrum.path) in line for line in spectrum.notes)
@@ -109,12 +112,12 @@ def test_files_that_are_refused_and_what_settles_them(shared, name):
     path = shared / "data" / "field" / name
     cause, choices = REFUSED[name]
     with pytest.raises(xg.SpectrumError) as info:
-        xg.read_spectrum(path)
+        xg.read_spectrum(path, **MODEL)
     message = str(info.value)
     assert message.startswith(f"{path}: ") and cause in message and "\n" not in message
     if choices:
         depth = 4.18324e-3 if name.startswith("E2") else 1.39441e-2
-        spectrum = xg.read_spectrum(path, **choices)
+        spectrum = xg.read_spectrum(path, **MODEL, **choices)
         assert len(spectrum.observation.depth) == 20
         np.testing.assert_allclose(spectrum.observation.depth[0], depth, rtol=2e-5)
         np.testing.assert_allclose(np.ptp(spectrum.observation.wavelength_um), 1.9, rtol=1e-9)

@@ -17,7 +17,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from exogan_jax.grid import WAVELENGTH_UM
+from data_prep.grid import WAVELENGTH_UM
 
 #: Widths of the g intervals, from the weakest to the strongest absorption; they sum to 1.
 #: Narrow at the top, where line cores make the cross-section rise by orders of magnitude.

@@ -8,7 +8,7 @@ Coarser bins, photometry and lone points stay as they are.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -130,10 +130,10 @@ def averaged_spectrum(spectrum: Spectrum, model_wavelength_um: Float[np.ndarray,
         return spectrum
     first = np.zeros(m, int)
     first[result.group[::-1]] = np.arange(n)[::-1]
-    changes = {name: getattr(result, name) for name in Averages._fields[:4]}
+    changes: dict[str, Any] = {name: getattr(result, name) for name in Averages._fields[:4]}
     instrument = None if spectrum.instrument is None else spectrum.instrument[first]
-    if "instrument" in observation._fields:
-        changes["instrument"] = None if instrument is None else tuple(map(str, instrument))
+    if instrument is not None:
+        changes["instrument"] = tuple(map(str, instrument))
     sides = None
     if spectrum.two_sided is not None:
         weight = fields[3] ** -2.0
@@ -151,7 +151,6 @@ def averaged_spectrum(spectrum: Spectrum, model_wavelength_um: Float[np.ndarray,
     )
     return spectrum._replace(
         observation=observation._replace(**changes),
-        instrument=instrument,
         two_sided=sides,
         notes=(*spectrum.notes, note),
     )

@@ -1,179 +1,100 @@
-"""Names and units of a text table's columns, from the lines above its rows.
-
-A header may be commented out or not, cut by any sign or by blanks alone, be a list of numbered
-comments ("Column 1: wavelength"), and have a line of units below it.
+"""What the header of a model's file says, without its arrays and without the networks: the
+problem's layout, the model card. Cheap to import and to read.
 """
 
 from __future__ import annotations
 
-import csv
-import itertools
-import re
-from collections.abc import Iterator
+import importlib.resources
+import json
+import math
+import os
 from pathlib import Path
+from typing import Any
 
-from exogan_jax.files.columns import IGNORED, UNKNOWN
-from exogan_jax.files.names import describe
-from exogan_jax.files.text import fail, quoted
-from exogan_jax.files.units import parse_unit, split_unit
+from safetensors import SafetensorError, safe_open
 
-_LONGEST_HEADER = 4000
-_QUOTED = re.compile(r'"([^"]*)"|\'([^\']*)\'|(\S+)')
+from exogan_jax.layout import PUBLISHED, Layout
+
+DEFAULT_MODEL = "physical"
+FORMAT = "exogan-jax model 1"
 
 
-def split(line: str, delimiter: str) -> list[str]:
-    """The fields of a line; delimiter "" stands for blanks, "  " for two or more."""
-    line = line.strip()
-    if delimiter == "":
-        return [next((g for g in m.groups() if g is not None), "") for m in _QUOTED.finditer(line)]
-    if delimiter == "  ":
-        return re.split(r"\s{2,}|\t", line)
-    if delimiter == "|":
-        line = line.removeprefix("|").removesuffix("|")
-    if '"' in line:
-        fields = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
-    else:
-        fields = line.split(delimiter)
-    fields = [x.strip().strip("'\"") for x in fields]
-    return (
-        fields[:-1] if len(fields) > 1 and not fields[-1] and line.endswith(delimiter) else fields
+def model_names() -> tuple[str, ...]:
+    """Names of the models that ship with the package."""
+    folder = importlib.resources.files("exogan_jax") / "assets"
+    suffix = ".safetensors"
+    return tuple(
+        sorted(f.name[: -len(suffix)] for f in folder.iterdir() if f.name.endswith(suffix))
     )
 
 
-def _header_fields(line: str, n: int) -> Iterator[list[str]]:
-    """The ways to cut a header into n names (or, last, into fewer)."""
-    ways = []
-    for delimiter in ("|", ",", ";", "&", "\t", "  ", ""):
-        if delimiter.strip() and delimiter not in line:
-            continue
-        fields = split(line, delimiter)
-        if delimiter == "":  # "depth (ppm) error (ppm)": a unit belongs to the word before it
-            merged: list[str] = []
-            for token in re.findall(r"(?:\([^)]*\)|\[[^\]]*\]|[^\s(\[]+)+|\S", line):
-                if merged and token[0] in "([" and parse_unit(token):
-                    merged[-1] += " " + token
-                else:
-                    merged.append(token)
-            fields = merged if len(merged) == n or len(fields) != n else fields
-            fields = [x.strip("'\"") for x in fields]
-        if len(fields) > 1 and not any(re.fullmatch(r"[&|;,]+", x) for x in fields):
-            ways.append(fields)
-    yield from (fields for fields in ways if len(fields) == n)
-    yield from (fields for fields in (_by_units(line, n), _by_words(line, n)) if fields)
-    yield from (fields for fields in ways if len(fields) < n)
-
-
-def _by_units(line: str, n: int) -> list[str]:
-    """The n names of which each ends in its unit: "Wavelength (um) Transit depth (ppm)"."""
-    names, start = [], 0
-    for bracket in re.finditer(r"[(\[][^()\[\]]*[)\]](?![\^*²])", line):
-        if parse_unit(bracket[0]):
-            names.append(line[start : bracket.end()].strip(" ,;|"))
-            start = bracket.end()
-    if line[start:].strip(" ,;|"):
-        names.append(line[start:].strip(" ,;|"))
-    return names if len(names) == n and n > 2 else []
-
-
-def _by_words(line: str, n: int) -> list[str]:
-    """The n names of several words between single blanks ("wavelength bin half width depth"), if
-    there is but one sequence of roles into which the words can be cut.
-    """
-    words = line.replace(",", " ").split()
-    if not 3 <= n < len(words) <= 12 or _PROSE & {word.casefold() for word in words}:
-        return []
-    found: dict[tuple[str, ...], list[str]] = {}
-    for cuts in itertools.combinations(range(1, len(words)), n - 1):
-        ends = (0, *cuts, len(words))
-        names = [" ".join(words[a:b]) for a, b in itertools.pairwise(ends)]
-        roles = tuple(describe(name).role for name in names)
-        known = len(set(roles)) == n and not {UNKNOWN, IGNORED, "difference"} & set(roles)
-        errors = {"error", "error_up", "error_low"} & set(roles)
-        if known and errors and "depth" in roles and _score(names):
-            found.setdefault(roles, names)
-    return next(iter(found.values())) if len(found) == 1 else []
-
-
-_PROSE = frozenset(
-    "a and are as at by for from is of on per the this was were with".split()  # noqa: SIM905
-)
-
-
-def _score(names: list[str]) -> int:
-    """How many of the names have a known role, 0 if that is no header of a spectrum."""
-    roles = [describe(name).role for name in names]
-    known = [role for role in roles if role not in (UNKNOWN, IGNORED)]
-    where = {"wavelength", "wavenumber", "low_edge"} & set(known)
-    return len(known) if where and len(known) > 1 and len(names[0]) < 80 else 0
-
-
-def _numbered(comments: list[str], n: int) -> list[str] | None:
-    """Names from comments such as "Column 1: wavelength (um)", if there is one for each column."""
-    found: dict[int, str] = {}
-    for line in comments:
-        match = re.match(
-            r"(?:col(?:umn)?s?\.?\s*#?)?\s*(\d+)\s*[:=.)\-–]+\s*(.{1,80})$", line, re.I
-        )
-        if match and int(match[1]) not in found:
-            found[int(match[1])] = match[2].strip()
-    start = min(found, default=1)
-    names = [found.get(i, "") for i in range(start, start + n)]
-    return names if n > 1 and start in (0, 1) and all(names) and _score(names) else None
-
-
-def names_of(
-    path: Path,
-    before: list[tuple[int, str, bool]],
-    n: int,
-    counted: bool,
-    texts: int,
-    after: int,
-) -> tuple[list[str], list[str]]:
-    """The columns' names and units ("" where there are none).
+def model_path(name_or_path: str | os.PathLike[str] | None = None) -> Path:
+    """The file of a model.
 
     Args:
-      path: for the message.
-      before: (line number, text without comment sign, whether it had one) above the rows.
-      n: number of columns.
-      counted: whether the first column counts the rows, as pandas writes it without a name.
-      texts: how many of the last columns hold text.
-      after: number of the column that a ± follows; its errors may have no name. 0 for none.
+      name_or_path: one of `model_names()`, or a file; None for the default model.
+
+    Raises:
+      FileNotFoundError: neither a shipped model nor a file; lists the shipped ones.
     """
-    best: tuple[int, list[str], int] = (0, [], -1)
-    for i, (_, line, comment) in enumerate(before[-200:], max(0, len(before) - 200)):
-        if len(line) > _LONGEST_HEADER:
-            continue
-        for names in _header_fields(line, n):
-            if len(names) == n - 1 and counted and not comment:
-                names = ["", *names]
-            elif after and len(names) == n - 1:
-                unit = split_unit(names[after - 1])[1]
-                error = f"error ({unit})" if unit else "error"
-                names = [*names[:after], error, *names[after:]]
-            elif not n - texts <= len(names) <= n:
-                continue
-            score = _score(names)
-            if score and score >= best[0]:
-                best = (score, names, i)
-                break
-    if best[1]:
-        names = best[1] + [""] * (n - len(best[1]))
-        following = before[best[2] + 1 :][:1]
-        units = [""] * n
-        if following:
-            fields = next(_header_fields(following[0][1], n), [])
-            if len(fields) == n and all(not x or parse_unit(x) for x in fields):
-                units = [x.strip("-") for x in fields]
-        return names, units
-    numbered = _numbered([line for _, line, comment in before if comment], n)
-    if numbered:
-        return numbered, [""] * n
-    for number, line, comment in before:
-        if not comment:
-            names = next(_header_fields(line, n), [])
-            if len(names) == n:
-                return names, [""] * n
-            fields = re.split(r"[\s,;|]+", line.strip())
-            problem = f"column 1 is {quoted(fields[0])}, not a number, and the line does not name "
-            fail(path, problem + f"the {n} columns", "correct it, or put # before it", number)
-    return [""] * n, [""] * n
+    name = DEFAULT_MODEL if name_or_path is None else os.fspath(name_or_path)
+    if name in model_names():
+        return Path(str(importlib.resources.files("exogan_jax") / "assets" / f"{name}.safetensors"))
+    if not Path(name).is_file():
+        raise FileNotFoundError(
+            f"{name}: neither a file nor a shipped model ({', '.join(model_names()) or 'none'})"
+        )
+    return Path(name)
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """The header of a model's file.
+
+    Raises:
+      ValueError: the file is not a model, or is damaged.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: not a readable safetensors file ({error})") from None
+    if header.get("format") != FORMAT:
+        raise ValueError(f"{path}: not an exogan_jax model (its header lacks {FORMAT!r})")
+    return dict(header)
+
+
+def layout_of(header: dict[str, str], path: Path) -> Layout:
+    """The layout that a header tells of; one that tells of none is of the published problem.
+
+    Raises:
+      ValueError: what it holds is no layout.
+    """
+    if "layout" not in header:
+        return PUBLISHED
+    try:
+        return Layout.from_json(header["layout"])
+    except ValueError as error:
+        raise ValueError(f"{path}: not a usable exogan_jax model ({error})") from None
+
+
+def model_layout(name_or_path: str | os.PathLike[str] | None = None) -> Layout:
+    """The layout of a model. Raises as `files.weights.load_model`."""
+    path = model_path(name_or_path)
+    return layout_of(read_header(path), path)
+
+
+def model_card(name_or_path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+    """The card of a model: how it was trained, and how well it does. Raises as `load_model`."""
+    card = json.loads(read_header(model_path(name_or_path))["card"])
+    assert isinstance(card, dict)
+    return card
+
+
+def array_sizes(path: Path) -> dict[str, int]:
+    """Numbers in the arrays of a model's file, by part ("generator", "encoder", ...)."""
+    sizes: dict[str, int] = {}
+    with safe_open(path, framework="numpy") as file:
+        for name in file.keys():  # noqa: SIM118
+            part = name.split("/")[0]
+            sizes[part] = sizes.get(part, 0) + math.prod(file.get_slice(name).get_shape())
+    return sizes

@@ -11,12 +11,13 @@ import numpy as np
 
 from exogan_jax.files.averaging import averaged_spectrum
 from exogan_jax.files.spectra import (
-    MODEL_WAVELENGTH_UM,
     Spectrum,
     SpectrumError,
+    notes_for,
     read_spectra,
     read_spectrum,
 )
+from exogan_jax.layout import Layout
 
 _WIDTH, _HEIGHT = 66, 12
 
@@ -100,6 +101,7 @@ def report(spectrum: Spectrum) -> str:
 
 def inspect_files(
     files: Sequence[str],
+    layout: Layout,
     choices: dict[str, Any],
     png: Path | None,
     complain: Callable[[Exception], None],
@@ -109,6 +111,7 @@ def inspect_files(
 
     Args:
       files: to read.
+      layout: the model's.
       choices: of `read_spectrum`; without select, all spectra of a file are shown.
       png: file to draw them into, or None.
       complain: called with the error of each file that cannot be read.
@@ -118,20 +121,22 @@ def inspect_files(
     """
     spectra: list[Spectrum] = []
     bad = 0
+    grid, n_usable = layout.wavelength_um, layout.n_usable
     for file in files:
         try:
             if choices.get("select") is None:
                 rest = {key: value for key, value in choices.items() if key != "select"}
-                found = read_spectra(file, **rest)
+                found = read_spectra(file, grid, n_usable=n_usable, **rest)
             else:
-                found = [read_spectrum(file, **choices)]
+                found = [read_spectrum(file, grid, n_usable=n_usable, **choices)]
         except SpectrumError as error:
             complain(error)
             bad += 1
             continue
         for spectrum in found:
-            averaged = averaged_spectrum(spectrum, MODEL_WAVELENGTH_UM)
-            text = report(spectrum._replace(notes=averaged.notes))
+            averaged = averaged_spectrum(spectrum, grid)
+            notes = (*averaged.notes, *notes_for(averaged, layout))
+            text = report(spectrum._replace(notes=notes))
             print(text.encode(errors="backslashreplace").decode(), end="\n\n", flush=True)
         spectra += found
     if png and spectra:

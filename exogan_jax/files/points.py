@@ -5,7 +5,7 @@ Rows that lack a value, are flagged, or hold a limit are left out, and counted i
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,15 @@ class Points(NamedTuple):
     star_radius: float | None  # [R_sun], if the table gives it
     units: dict[str, str]  # role -> unit that was used
     notes: tuple[str, ...]
+
+    def where(self, kept: np.ndarray) -> Points:
+        """The points at which `kept` (n,) holds."""
+        arrays: dict[str, Any] = {
+            name: value[..., kept]
+            for name, value in self._asdict().items()
+            if isinstance(value, np.ndarray)
+        }
+        return self._replace(**arrays)
 
 
 def _kept_rows(table: Table, reading: Reading, notes: list[str]) -> np.ndarray:

@@ -15,14 +15,15 @@ def reached(
     reading: Reading,
     points: Points,
     model_range_um: tuple[float, float],
-    bluest: float,
+    bluest_um: float | None,
 ) -> tuple[np.ndarray, list[str]]:
     """Which points (n,) the model reaches, and notes on those that it cannot use.
 
     Args:
       table, reading, points: what was read.
       model_range_um: points whose centres lie outside are left out.
-      bluest: [um] below which the comparison uses nothing; bins that reach there are named.
+      bluest_um: below which the comparison uses nothing; bins that reach there are named. None:
+        it uses all.
 
     Raises:
       SpectrumError: it reaches none.
@@ -41,14 +42,12 @@ def reached(
         remedy = f"if the unit is another, say {units}" if fits else "give wavelengths in um"
         problem = f"no wavelength within the model's {low:.2f}-{high:.1f} um"
         table.fail(f"{problem}: {found}", remedy, int(points.rows[0]))
+    kinds = [(~inside, f"left out {{}} outside {low:.2f}-{high:.1f} um")]
+    if bluest_um is not None:
+        below = inside & (w - half < bluest_um * (1 - 1e-9))
+        kinds.append((below, f"the model cannot use {{}} reaching below its {bluest_um:.3f} um"))
     notes = []
-    for bad, what in (
-        (~inside, f"left out {{}} outside {low:.2f}-{high:.1f} um"),
-        (
-            inside & (w - half < bluest * (1 - 1e-9)),
-            f"the model cannot use {{}} that reach below its {bluest:.3f} um",
-        ),
-    ):
+    for bad, what in kinds:
         if bad.any():
             places = [str(table.rows[row]) for row in points.rows[bad]]
             more = ", ..." if len(places) > 6 else ""

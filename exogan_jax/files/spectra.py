@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
-from exogan_jax import grid
-from exogan_jax.files.par import read_par
+from exogan_jax.files.par import Truth, gases_of, read_par
 from exogan_jax.files.plausible import check_points
 from exogan_jax.files.points import Points, points_of
 from exogan_jax.files.reach import reached
@@ -27,20 +27,17 @@ from exogan_jax.files.text import SpectrumError, fail, quoted
 from exogan_jax.files.writing import write_spectrum
 
 if TYPE_CHECKING:
+    from exogan_jax.layout import Layout
     from exogan_jax.physics.observation import Observation
 
-__all__ = ["Spectrum", "SpectrumError", "read_spectra", "read_spectrum", "write_spectrum"]
-
-# The binning operator knows points up to half a step outside the grid.
-_HALF_STEP = float(np.sqrt(grid.WAVELENGTH_UM[-2] / grid.WAVELENGTH_UM[-1]))
-#: The model's wavelengths, to which finer spectra are averaged.
-MODEL_WAVELENGTH_UM = grid.WAVELENGTH_UM
-#: Wavelengths [um] of the points that are kept, and the bluest that the comparison can use.
-MODEL_RANGE_UM = (
-    float(grid.WAVELENGTH_UM[-1]) / _HALF_STEP,
-    float(grid.WAVELENGTH_UM[0]) * _HALF_STEP,
-)
-BLUEST_USED_UM = float(grid.WAVELENGTH_UM[grid.N_ENCODED - 1])
+__all__ = [
+    "Spectrum",
+    "SpectrumError",
+    "notes_for",
+    "read_spectra",
+    "read_spectrum",
+    "write_spectrum",
+]
 
 
 class Spectrum(NamedTuple):
@@ -49,14 +46,19 @@ class Spectrum(NamedTuple):
     name: str  # the file's stem, with the label of one spectrum among several
     path: Path
     observation: Observation  # n points; depths and errors times (R_star/R_sun)^2
-    truth: np.ndarray | None  # (7,) in the units of grid.PARAMETERS, NaN where unknown
+    truth: Truth  # what its .par file tells of the planet; see `par.truth_theta`
     star_radius: float  # [R_sun]
     notes: tuple[str, ...]  # one line for each reading that was inferred, and each doubt
     sha256: str  # of the file's content
-    instrument: np.ndarray | None = None  # (n,) names, None if the file names none
     two_sided: np.ndarray | None = None  # (2, n) errors downward and upward, as `observation.sigma`
     columns: tuple[tuple[str, str, str], ...] = ()  # (title, role, unit) of each column of the file
     form: str = "text"  # the file's format
+
+    @property
+    def instrument(self) -> np.ndarray | None:
+        """Names of the points' instruments (n,), None if the file has none."""
+        names = self.observation.instrument
+        return None if names is None else np.array(names, dtype=str)
 
 
 def reading_sha256(spectrum: Spectrum) -> str:
@@ -71,15 +73,15 @@ def reading_sha256(spectrum: Spectrum) -> str:
 
 def _star(
     table: Table, points: Points, star_radius: float | None
-) -> tuple[float, np.ndarray | None, list[str]]:
+) -> tuple[float, Truth, list[str]]:
     """The star's radius in R_sun, true values, and notes."""
     path = table.path
     par = path.with_suffix(".par")
-    radius, truth = 1.0, None
+    radius = 1.0
+    truth: Truth = {}
     notes: list[str] = []
     if par.exists():
-        radius, truth, more = read_par(par)
-        notes += more
+        radius, truth = read_par(par)
     elif star_radius is None and points.star_radius:
         radius = points.star_radius
         notes.append(f"{path}: the table gives the star {radius:g} R_sun, which is used")
@@ -92,44 +94,39 @@ def _star(
     if np.any(points.depth * radius**2 >= 1):
         problem = f"[Star] radius = {radius:g} makes the planet larger than the Sun"
         fail(par if par.exists() else path, problem, "give the star's radius in R_sun")
-    typical = float(np.median(points.depth)) * radius**2
-    if not grid.DEPTH_MIN / 2 < typical < grid.DEPTH_MAX * 2:
-        notes.append(
-            f"{path}: the median depth {typical:.2g} (for 1 R_sun) is far from the training set's "
-            f"{grid.DEPTH_MIN:.4f}-{grid.DEPTH_MAX:.3f}; are the units and the star's radius right?"
-        )
     return radius, truth, notes
 
 
-def _spectrum(table: Table, reading: Reading, star_radius: float | None, several: bool) -> Spectrum:
+def _spectrum(
+    table: Table,
+    reading: Reading,
+    star_radius: float | None,
+    several: bool,
+    grid_um: np.ndarray | None,
+    n_usable: int | None,
+) -> Spectrum:
     """One spectrum of a table."""
-    from exogan_jax.physics.observation import Observation, check
+    from exogan_jax.physics.observation import Observation, check, grid_range
 
     path = table.path
     with np.errstate(all="ignore"):  # a damaged file's numbers overflow; they are refused by value
         points = points_of(table, reading)
         notes = [*table.notes, *points.notes, *check_points(table, reading, points)]
-        inside, more = reached(table, reading, points, MODEL_RANGE_UM, BLUEST_USED_UM)
-    notes += more
-    points = points._replace(
-        **{
-            name: getattr(points, name)[..., inside]
-            for name in (
-                "wavelength_um",
-                "half_width_um",
-                "depth",
-                "sigma",
-                "two_sided",
-                "instrument",
-                "rows",
-            )
-            if getattr(points, name) is not None
-        }
-    )
+        if grid_um is not None:
+            bluest = None
+            if n_usable is not None and n_usable < len(grid_um):
+                bluest = float(np.min(grid_um[:n_usable]))
+            inside, more = reached(table, reading, points, grid_range(grid_um), bluest)
+            points = points.where(inside)
+            notes += more
     radius, truth, more = _star(table, points, star_radius)
     scale = radius**2
     observation = Observation(
-        points.wavelength_um, points.half_width_um, points.depth * scale, points.sigma * scale
+        points.wavelength_um,
+        points.half_width_um,
+        points.depth * scale,
+        points.sigma * scale,
+        None if points.instrument is None else tuple(map(str, points.instrument)),
     )
     try:
         observation = check(observation, str(path))
@@ -155,7 +152,6 @@ def _spectrum(table: Table, reading: Reading, star_radius: float | None, several
         radius,
         tuple(notes + more),
         table.sha256,
-        points.instrument,
         sides,
         columns,
         table.form,
@@ -164,7 +160,9 @@ def _spectrum(table: Table, reading: Reading, star_radius: float | None, several
 
 def read_spectra(
     path: str | os.PathLike[str],
+    grid_um: Float[np.ndarray, " w"] | None = None,
     *,
+    n_usable: int | None = None,
     columns: str | None = None,
     units: str | None = None,
     star_radius: float | None = None,
@@ -175,12 +173,14 @@ def read_spectra(
       SpectrumError: one of them cannot be read.
     """
     found = readings_of(Path(path), columns, units)
-    return [_spectrum(*one, star_radius, len(found) > 1) for one in found]
+    return [_spectrum(*one, star_radius, len(found) > 1, grid_um, n_usable) for one in found]
 
 
 def read_spectrum(
     path: str | os.PathLike[str],
+    grid_um: Float[np.ndarray, " w"] | None = None,
     *,
+    n_usable: int | None = None,
     columns: str | None = None,
     units: str | None = None,
     star_radius: float | None = None,
@@ -192,12 +192,14 @@ def read_spectrum(
     names, by their numbers where one layout alone is plausible: wavelength, depth, error and then
     full bin width, as TauREx 3 writes it, or wavelength, half width, depth, error, as petitRADTRANS
     does. Units come from the file or, where only one is plausible, from the numbers. All that was
-    inferred is in the `notes`. Points off the model's grid (0.300-50.4 um) are left out, with a
-    note. A file of the same stem that ends in `.par` gives the star's radius and true values
-    (`par`); without it the star is taken to have 1 R_sun, with a note.
+    inferred is in the `notes`. A file of the same stem that ends in `.par` gives the star's radius
+    and true values (`par`); without it the star is taken to have 1 R_sun, with a note.
 
     Args:
       path: the file.
+      grid_um: (w,) a model's wavelengths: points off them are dropped, with a note. None keeps all.
+      n_usable: only the first of these wavelengths can be compared (`Layout.n_usable`): bins that
+        reach beyond are noted.
       columns: what the file's columns are, "wavelength,half_width,depth,error" (`columns.ROLES`; -
         for none), or "depth=NAME,error=NAME,wavelength=NAME".
       units: of the columns, "um,um,ppm,ppm", or "NAME=mm,NAME=ppm" by a column's name or role.
@@ -224,7 +226,27 @@ def read_spectrum(
         fail(
             path, problem, f"choose one: --select {labels[0]} (select= in Python), or read_spectra"
         )
-    return _spectrum(*found[0], star_radius, select is not None and len(labels) > 1)
+    several = select is not None and len(labels) > 1
+    return _spectrum(*found[0], star_radius, several, grid_um, n_usable)
+
+
+def notes_for(spectrum: Spectrum, layout: Layout) -> tuple[str, ...]:
+    """What is odd about a spectrum for a problem, one line each: depths far from those of its
+    training set, true values of gases that it does not retrieve.
+    """
+    notes = []
+    typical = float(np.median(spectrum.observation.depth))
+    low, high = layout.depth_range
+    if not low / 2 < typical < high * 2:
+        notes.append(
+            f"{spectrum.path}: the median depth {typical:.2g} (for 1 R_sun) is far from the "
+            f"training set's {low:.4f}-{high:.3f}; are the units and the star's radius right?"
+        )
+    others = sorted(set(gases_of(spectrum.truth)) - set(layout.parameters.gases))
+    if others:
+        par = spectrum.path.with_suffix(".par")
+        notes.append(f"{par}: not retrieved: {', '.join(others).upper()}")
+    return tuple(notes)
 
 
 def _listed(labels: Sequence[str]) -> str:

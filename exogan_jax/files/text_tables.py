@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from exogan_jax.files.columns import IGNORED, UNKNOWN
-from exogan_jax.files.headers import names_of, split
 from exogan_jax.files.names import describe
 from exogan_jax.files.tables import MISSING, Column, Table
 from exogan_jax.files.text import fail, parse_number, quoted
+from exogan_jax.files.text_headers import names_of, split
 
 _LONGEST_LINE = 20_000  # no row is longer; keeps patterns from running for ever
 _LAYOUT = "give wavelength [um], depth, 1-sigma error and, if you like, bin width [um]"

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
 
 from exogan_jax.files.atomic import replacing
-from exogan_jax.files.par import format_par
+from exogan_jax.files.par import Truth, format_par
 
 if TYPE_CHECKING:
     from exogan_jax.physics.observation import Observation
@@ -21,18 +19,17 @@ def write_spectrum(
     path: str | os.PathLike[str],
     observation: Observation,
     *,
-    truth: Float[np.ndarray, "7"] | None = None,
+    truth: Truth | None = None,
     star_radius: float = 1.0,
-    instrument: Sequence[str] | np.ndarray | None = None,
 ) -> None:
     """Writes a spectrum that `read_spectrum` reads back: `path` and a `.par` beside it.
 
     Args:
       path: the file to write, its name not ending in `.par`.
-      observation: depths and errors for a star of 1 R_sun; they are divided by `star_radius`^2.
-      truth: (7,) true values in the units of `grid.PARAMETERS`, NaN where unknown.
+      observation: depths and errors for a star of 1 R_sun; they are divided by `star_radius`^2. The
+        names of its instruments have no commas, quotes or #.
+      truth: true values by role or gas; `par.truth_of` makes it of a theta.
       star_radius: in R_sun.
-      instrument: (n,) names of the points' instruments, without commas or quotes.
 
     Raises:
       ValueError: an observation that could not be read back.
@@ -43,7 +40,7 @@ def write_spectrum(
     path = Path(path)
     if not star_radius > 0:
         raise ValueError(f"{path}: star_radius must be above 0, got {star_radius}")
-    wavelength, half_width, depth, sigma = check(observation, str(path))
+    wavelength, half_width, depth, sigma, instrument = check(observation, str(path))
     depth, sigma = depth / star_radius**2, sigma / star_radius**2
     check(Observation(wavelength, half_width, depth, sigma), str(path))
     columns: list[list[str]] = [[repr(float(x)) for x in v] for v in (wavelength, depth, sigma)]
@@ -53,7 +50,7 @@ def write_spectrum(
         names.append("full bin width [um]")
     separator = " "
     if instrument is not None:
-        columns.append([str(name) for name in instrument])
+        columns.append(list(instrument))
         names.append("instrument")
         separator = ", "
         if any(set(name) & set(",\"'#\n") or not name.strip() for name in columns[-1]):
@@ -63,4 +60,4 @@ def write_spectrum(
     with replacing(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
     with replacing(path.with_suffix(".par")) as temporary:
-        temporary.write_text(format_par(float(star_radius), truth), encoding="utf-8")
+        temporary.write_text(format_par(float(star_radius), truth or {}), encoding="utf-8")

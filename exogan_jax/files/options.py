@@ -1,0 +1,89 @@
+"""The options of the commands that read spectra: how files are read, and what is done with them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_READING = ("columns", "units", "select", "star_radius")
+
+
+def whole_number(low: int, high: int) -> Callable[[str], int]:
+    """Parser of a whole number in [low, high]."""
+
+    def parse(text: str) -> int:
+        if not text.strip().isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that settle how files are read, and the model that they are read for."""
+    parser.add_argument(
+        "--model", metavar="NAME", help="a shipped model, or a file; * in `exogan models`: default"
+    )
+    parser.add_argument(
+        "--columns",
+        metavar="ROLES",
+        help="what the columns are, as wavelength,half_width,depth,error (- for none), or "
+        "depth=NAME,error=NAME,wavelength=NAME",
+    )
+    parser.add_argument(
+        "--units",
+        metavar="UNITS",
+        help="of the columns, as um,um,ppm,ppm, or NAME=nm by a column's name or role",
+    )
+    parser.add_argument("--select", metavar="NAME", help="which of several spectra in a file")
+    parser.add_argument("--star-radius", metavar="R_SUN", type=float, help="instead of the .par's")
+
+
+def reading_choices(args: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of `read_spectrum` that the options settle."""
+    return {key: getattr(args, key) for key in _READING}
+
+
+def add_inspect(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `exogan inspect`."""
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a spectrum")
+    parser.add_argument(
+        "--png", metavar="PNG", type=Path, help="draw the spectra into this file too"
+    )
+    add_reading(parser)
+
+
+def add_retrieve(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `exogan retrieve`."""
+    count = whole_number(1, 1_000_000)
+    parser.add_argument("files", nargs="*", metavar="FILE", help="a spectrum")
+    parser.add_argument(
+        "--example", action="store_true", help="retrieve the bundled example spectrum"
+    )
+    parser.add_argument(
+        "--out", required=True, metavar="DIR", type=Path, help="folder of the results"
+    )
+    parser.add_argument(
+        "--seed",
+        type=whole_number(0, 2**32 - 1),
+        default=0,
+        help="of the random numbers (default 0)",
+    )
+    parser.add_argument("--starts", type=count, metavar="N", help="starts a spectrum (default 64)")
+    parser.add_argument("--steps", type=count, metavar="N", help="optimiser steps a start")
+    parser.add_argument(
+        "--likelihood",
+        choices=("gaussian", "paper"),
+        default="gaussian",
+        help="compare depths with their errors, or pixels as the paper does (default gaussian)",
+    )
+    parser.add_argument(
+        "--no-encoder",
+        action="store_true",
+        help="start anywhere, as the paper does, instead of where the model's encoder says",
+    )
+    parser.add_argument("--no-plots", action="store_true", help="write no figures")
+    parser.add_argument("--overwrite", action="store_true", help="do everything again")
+    add_reading(parser)
