@@ -41,7 +41,7 @@ def _say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def _progress(name: str) -> Callable[[int, int], None]:
+def progress(name: str) -> Callable[[int, int], None]:
     start = time.monotonic()
 
     def report(done: int, total: int) -> None:
@@ -86,7 +86,7 @@ def build_water_far(cache: Path) -> dict[str, np.ndarray]:
     low, high = 1e4 / bins.bin_edges_um()[0], 1e4 / water.OVERLAP_UM[0]
     text = sources.read(sources.WATER_LINES, cache)
     lines = water.parse_hitran(text, low - water.WING_CUTOFF, high + water.WING_CUTOFF)
-    return {"k": water.far_infrared(lines, _progress("h2o_far"))}
+    return {"k": water.far_infrared(lines, progress("h2o_far"))}
 
 
 def build_water(cache: Path, far: np.ndarray) -> dict[str, np.ndarray]:
@@ -141,7 +141,7 @@ def build(cache: Path) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
         cache,
         (lines, carbon_monoxide),
         (),
-        lambda: {"k": carbon_monoxide.table(_progress("co"))},
+        lambda: {"k": carbon_monoxide.table(progress("co"))},
     )
     far = stage("h2o_far", cache, (lines, water), pyratbay, lambda: build_water_far(cache))
     h2o = stage(
