@@ -1,8 +1,8 @@
 """Widths of lines in hydrogen and helium, from ExoMol's broadening files as exojax ships them.
 
-A row of such a file is a code, the Lorentz half width at 1 bar and 296 K [cm^-1 / bar], the exponent
-of (296 K / T), and the lower state's J; where the code is `a1` the upper state's J as well (Barton
-et al. 2017, JQSRT 187, 453; Tennyson et al. 2016, J. Mol. Spectrosc. 327, 73, table 11).
+A row of such a file is a code, the Lorentz half width at 1 bar and 296 K [cm^-1 / bar], the
+exponent of (296 K / T), and the lower state's J; where the code is `a1` the upper state's J as well
+(Barton et al. 2017, JQSRT 187, 453; Tennyson et al. 2016, J. Mol. Spectrosc. 327, 73, table 11).
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ from data_prep.opacities import (
 from exogan_jax import grid
 
 _SHARED = (bins, grid)
+CACHE = Path.home() / ".cache" / "exogan_jax" / "opacities"
 
 
 def _say(message: str) -> None:
@@ -42,6 +43,7 @@ def _say(message: str) -> None:
 
 
 def progress(name: str) -> Callable[[int, int], None]:
+    """Reports, to the screen, how far a stage is."""
     start = time.monotonic()
 
     def report(done: int, total: int) -> None:
@@ -169,7 +171,7 @@ def main() -> None:
     parser.add_argument(
         "--cache",
         type=Path,
-        default=Path.home() / ".cache" / "exogan_jax" / "opacities",
+        default=CACHE,
         help="folder for downloads and stages (%(default)s)",
     )
     args = parser.parse_args()

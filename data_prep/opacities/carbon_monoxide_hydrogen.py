@@ -4,9 +4,9 @@ Widths are ExoMol's for CO in H2 and in He, by the lower state's J (`broadening`
 at J = 25 in H2, where the curve of `carbon_monoxide.lorentz_width` has 0.048. Between the lines,
 which is most of a band at low pressure, absorption is as strong as the lines are wide.
 
-13C, 18O and 17O are scaled from 12C16O by the reduced mass: Dunham's constants Y_ij by rho^(i + 2j),
-with rho = sqrt(mu / mu') (Dunham 1932, Phys. Rev. 41, 721), and the Einstein coefficient of a band
-v + n <- v by rho^(3 + n): its wavenumber cubed times the square of a matrix element of the nth
+13C, 18O and 17O are scaled from 12C16O by the reduced mass: Dunham's constants Y_ij by
+rho^(i + 2j), with rho = sqrt(mu / mu') (Dunham 1932, Phys. Rev. 41, 721), and the Einstein
+coefficient of a band v + n <- v by rho^(3 + n): its wavenumber cubed times the square of a matrix element of the nth
 power of the amplitude, hbar / (2 mu omega).
 """
 
@@ -20,8 +20,6 @@ import numpy as np
 from data_prep.opacities import broadening
 from data_prep.opacities.bins import PRESSURE, bin_edges_um, k_distribution
 from data_prep.opacities.carbon_monoxide import (
-    MIN_SAMPLES_PER_BIN,
-    SAMPLES_PER_WAVENUMBER,
     WING_CUTOFF,
     Lines,
     intensity,
@@ -30,7 +28,7 @@ from data_prep.opacities.carbon_monoxide import (
 from data_prep.opacities.lines import cross_section, doppler_sigma
 from exogan_jax.grid import N_WAVELENGTH
 
-#: Masses [u] of 12C, 13C and 16O, 18O, 17O (AME 2020: Wang et al. 2021, Chinese Phys. C 45, 030003).
+#: Masses [u] of 12C, 13C and 16O, 18O, 17O (Wang et al. 2021, Chinese Phys. C 45, 030003).
 CARBON = (12.0, 13.00335484)
 OXYGEN = (15.99491462, 17.99915961, 16.99913176)
 #: (abundance, carbon's mass, oxygen's mass) of the four most abundant, as HITRAN has them
@@ -43,6 +41,9 @@ ISOTOPOLOGUES = (
 )
 #: Higher states than `carbon_monoxide.V_MAX`: at 3000 K, v = 8 holds 5e-4 of v = 0.
 V_MAX = 12
+#: Sampling: steps of nu / this at low pressure, and never fewer samples in a bin than this. The
+#: lines are narrower than a step, but a bin has many samples, evenly spread.
+SAMPLES_PER_WAVENUMBER, MIN_SAMPLES_PER_BIN = 1.5e5, 400
 WEAKEST_LINE = 1e-30  # cm / molecule
 #: Where CO absorbs [cm^-1]: bands dv = 0, 1, 2, 3 with their hot lines and wings.
 RANGES = ((190.0, 700.0), (1200.0, 2500.0), (3000.0, 4600.0), (4700.0, 6800.0))
@@ -56,7 +57,7 @@ class Broadening(NamedTuple):
 
 
 def mass_ratio(carbon: float, oxygen: float) -> float:
-    """rho = sqrt(mu / mu') of an isotopologue with these masses [u]."""
+    """Rho = sqrt(mu / mu') of an isotopologue with these masses [u]."""
 
     def reduced(a: float, b: float) -> float:
         return a * b / (a + b)
