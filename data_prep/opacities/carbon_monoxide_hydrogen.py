@@ -6,8 +6,8 @@ which is most of a band at low pressure, absorption is as strong as the lines ar
 
 13C, 18O and 17O are scaled from 12C16O by the reduced mass: Dunham's constants Y_ij by
 rho^(i + 2j), with rho = sqrt(mu / mu') (Dunham 1932, Phys. Rev. 41, 721), and the Einstein
-coefficient of a band v + n <- v by rho^(3 + n): its wavenumber cubed times the square of a matrix element of the nth
-power of the amplitude, hbar / (2 mu omega).
+coefficient of a band v + n <- v by rho^(3 + n): its wavenumber cubed times the square of a matrix
+element of the nth power of the amplitude, hbar / (2 mu omega).
 """
 
 from __future__ import annotations

@@ -86,8 +86,8 @@ def attributes(corrections: dict[str, np.ndarray]) -> dict[str, str]:
         "source_k": "As sodium, beyond 20 cm-1 (T/500 K)^0.6.",
         "source_cia": (
             "H2-H2: HITRAN 2012 (Richard et al. 2012, JQSRT 113, 1276; Abel et al. 2011) as "
-            "shipped by nemesispy, bluer than 1 um continued with the shape of Borysow et al. 2001, "
-            "2002; H2-He: Jorgensen et al. 2000 (A&A 361, 283) and below 1000 K Borysow et al. 1988, "
-            "1989; tables as shipped by pyratbay."
+            "shipped by nemesispy, bluer than 1 um continued with the shape of Borysow et al. "
+            "2001, 2002; H2-He: Jorgensen et al. 2000 (A&A 361, 283) and below 1000 K Borysow et al. "
+            "1988, 1989; tables as shipped by pyratbay."
         ),
     }

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from scipy.ndimage import gaussian_filter1d
 
-from data_prep.opacities.bins import LOG10_FLOOR, PRESSURE
+from data_prep.opacities.bins import G_WEIGHT, LOG10_FLOOR, PRESSURE
 from data_prep.opacities.calibrate import LOG10_LEAST
 from exogan_jax.grid import WAVELENGTH_UM
 
@@ -29,6 +30,10 @@ FITTED_AT_K = 1400.0
 #: Where a gas keeps what it has [um]; the correction fades over FADE_BINS to both sides.
 LEFT_OUT = {"h2o": (), "co2": ((3.38, 3.70), (6.85, 8.9))}
 FADE_BINS = 5
+#: H2O takes the differences of bins and of g from the fit, not the level, in which the set's line
+#: list and widths differ from the file's over more than LEVEL_BINS; the file's level is HITRAN's.
+KEEPS_LEVEL = {"h2o": False, "co2": True}
+LEVEL_BINS = 10.0
 #: Beyond this the correction has faded to nothing [um].
 LAST_UM = 24.0
 
@@ -79,9 +84,16 @@ def kept(gas: str) -> np.ndarray:
     return out
 
 
+def level(dex: np.ndarray) -> np.ndarray:
+    """The smooth part of a correction (g, pressure, 515) that all g share, (pressure, 515)."""
+    mean = np.tensordot(G_WEIGHT, dex, (0, 0))
+    return gaussian_filter1d(mean, LEVEL_BINS, axis=-1, mode="nearest")
+
+
 def apply(k: np.ndarray, temperature: np.ndarray, gas: str) -> np.ndarray:
     """The table (g, temperature, PRESSURE, 515) [m^2], corrected, rising in g."""
     at = int(np.argmin(np.abs(temperature - FITTED_AT_K)))
     with importlib.resources.as_file(PUBLISHED) as path:
-        dex = correction(read(path, gas), k[:, at]) * kept(gas)
+        dex = correction(read(path, gas), k[:, at])
+    dex = kept(gas) * (dex if KEEPS_LEVEL[gas] else dex - level(dex))
     return np.sort(k * 10.0 ** dex[:, None], axis=0)

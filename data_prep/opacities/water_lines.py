@@ -113,14 +113,14 @@ def blend(from_lines: np.ndarray, from_file: np.ndarray, temperature: np.ndarray
 
     Args:
       from_lines: (g, LINES_TEMPERATURE, ...) m^2.
-      from_file: (g, temperature, ...) m^2.
+      from_file: (g, temperature, ...) m^2; NaN where it has nothing.
       temperature: (t,) K, which holds LINES_TEMPERATURE.
 
     Returns:
       (g, temperature, ...) in m^2.
     """
     floor = 10.0**LOG10_FLOOR
-    lines, file = (np.log(np.maximum(x, floor)) for x in (from_lines, from_file))
+    lines, file = (np.log(np.fmax(x, floor)) for x in (from_lines, from_file))
     last = LINES_TEMPERATURE[-1]
     cool = np.isin(temperature, LINES_TEMPERATURE)
     grow = np.clip((LINES_TEMPERATURE - ONLY_LINES_K) / (last - ONLY_LINES_K), 0, 1)
@@ -130,4 +130,6 @@ def blend(from_lines: np.ndarray, from_file: np.ndarray, temperature: np.ndarray
     out = file + fall.reshape(columns) * excess
     missing = np.maximum(file[:, cool] - lines, 0.0)
     out[:, cool] = lines + grow.reshape(columns) * missing
-    return np.sort(np.exp(out), axis=0)
+    return np.where(
+        np.isnan(from_file) & ~cool.reshape(columns), np.nan, np.sort(np.exp(out), axis=0)
+    )
