@@ -9,6 +9,7 @@ from data_prep.opacities import (
     alkali,
     bins,
     broadening,
+    carbon_dioxide_bands,
     carbon_dioxide_isotopes,
     carbon_monoxide,
     carbon_monoxide_hydrogen,
@@ -228,7 +229,7 @@ def test_collision_file_is_read_and_joined():
 
 
 def test_hot_bands_are_harmonic():
-    growth = carbon_dioxide_isotopes.growth
+    growth = carbon_dioxide_bands.growth
     assert growth((0, 0, 1), (1, 2, 3)) == 4 and growth((0, 0, 3), (0, 0, 1)) == 4
     assert growth((0, 1, 0), (0, 2, 0)) == 2  # (v2 + 2) / 2 of a doubly degenerate mode
     assert growth((-1, 0, 1), (0, 0, 0)) == 0 and growth((-1, 0, 1), (2, 0, 0)) == 2
@@ -236,13 +237,13 @@ def test_hot_bands_are_harmonic():
 
 @pytest.mark.parametrize("temperature", [300.0, 1000.0])
 def test_strength_of_carbon_dioxide_does_not_depend_on_temperature(temperature):
-    nu, strength = carbon_dioxide_isotopes.line_list(0, temperature)
+    nu, strength = carbon_dioxide_bands.line_list(0, temperature)
     assert strength[(nu > 1950) & (nu < 2450)].sum() == pytest.approx(9.6e-17, rel=0.06)
     assert strength[nu < 1100].sum() == pytest.approx(8.0e-18, rel=0.25)
 
 
 def test_heavy_carbon_lies_redder():
-    nu, strength = carbon_dioxide_isotopes.line_list(1, 200.0)
+    nu, strength = carbon_dioxide_bands.line_list(1, 200.0)
     band = (nu > 2100) & (nu < 2500)
     centre = np.average(nu[band], weights=strength[band])
     assert centre == pytest.approx(2283.5, abs=2.0)

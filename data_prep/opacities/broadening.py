@@ -86,5 +86,5 @@ def mixed(
     """
     share = 1 / (1 + HE_H2_RATIO)
     ratio, bar = REFERENCE_T / temperature, pressure_pa / PASCAL_PER_BAR
-    parts = (x * width * ratio**n for x, (width, n) in ((share, hydrogen), (1 - share, helium)))
-    return bar * sum(parts)
+    (h2, n_h2), (he, n_he) = hydrogen, helium
+    return bar * (share * h2 * ratio**n_h2 + (1 - share) * he * ratio**n_he)

@@ -22,6 +22,7 @@ from data_prep.opacities import (
     broadening,
     build,
     carbon_dioxide,
+    carbon_dioxide_bands,
     carbon_dioxide_isotopes,
     carbon_monoxide,
     carbon_monoxide_hydrogen,
@@ -50,12 +51,9 @@ def build_water_lines(cache: Path) -> dict[str, np.ndarray]:
     text = sources.read(sources.WATER_LINES, cache)
     edges = 1e4 / bins.bin_edges_um()
     low, high = edges[0] - water_lines.WING_CUTOFF, edges[-1] + water_lines.WING_CUTOFF
-    widths = (sources.read(member, cache) for member in (sources.WATER_IN_H2, sources.WATER_IN_HE))
-    return {
-        "k": water_lines.table(
-            water_lines.read(text, *widths, low, high), build.progress("h2o_lines")
-        )
-    }
+    hydrogen, helium = (sources.read(m, cache) for m in (sources.WATER_IN_H2, sources.WATER_IN_HE))
+    water_ = water_lines.read(text, hydrogen, helium, low, high)
+    return {"k": water_lines.table(water_, build.progress("h2o_lines"))}
 
 
 def build_water_far(cache: Path) -> dict[str, np.ndarray]:
@@ -149,7 +147,7 @@ def build_table(cache: Path) -> tuple[dict[str, np.ndarray], np.ndarray, dict[st
     modelled = stage(
         "co2_isotopes",
         cache,
-        (lines, carbon_dioxide_isotopes),
+        (lines, carbon_dioxide_bands, carbon_dioxide_isotopes),
         (),
         lambda: {"k": carbon_dioxide_isotopes.models(build.progress("co2_isotopes"))},
     )["k"]

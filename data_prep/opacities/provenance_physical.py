@@ -87,7 +87,7 @@ def attributes(corrections: dict[str, np.ndarray]) -> dict[str, str]:
         "source_cia": (
             "H2-H2: HITRAN 2012 (Richard et al. 2012, JQSRT 113, 1276; Abel et al. 2011) as "
             "shipped by nemesispy, bluer than 1 um continued with the shape of Borysow et al. "
-            "2001, 2002; H2-He: Jorgensen et al. 2000 (A&A 361, 283) and below 1000 K Borysow et al. "
+            "2001, 2002; H2-He: Jorgensen et al. 2000 (A&A 361, 283), below 1000 K Borysow et al. "
             "1988, 1989; tables as shipped by pyratbay."
         ),
     }
