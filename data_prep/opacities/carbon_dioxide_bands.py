@@ -2,7 +2,7 @@
 
 Band origins and strengths: HITRAN (Rothman et al. 2013, JQSRT 130, 4), rounded. Hot bands of a mode
 with v quanta are stronger as a harmonic oscillator's, and shifted as the first of them are. That
-gives positions to a few cm^-1 and strengths to 20 %: for ratios (`carbon_dioxide_isotopes`), not for
+gives positions to a few cm^-1, strengths to 20 %: for ratios (`carbon_dioxide_isotopes`), not for
 cross-sections.
 """
 

@@ -27,9 +27,17 @@ from exogan_jax.grid import WAVELENGTH_UM
 PUBLISHED = importlib.resources.files("exogan_jax") / "assets" / "opacities.nc"
 #: The temperature that the published set's opacities are fitted from [K].
 FITTED_AT_K = 1400.0
-#: Where a gas keeps what it has [um]; the correction fades over FADE_BINS to both sides.
-LEFT_OUT = {"h2o": (), "co2": ((3.38, 3.70), (6.85, 8.9))}
+#: Where less than the whole correction counts: from, to [um] and the share, which rises to 1 over
+#: FADE_BINS on both sides. At 6.85-8.35 um the set, without 18O, has next to no CO2. At 3.38-3.70
+#: it is too low for that reason, and the file too high for the opposite one: their geometric mean.
+LEFT_OUT: dict[str, tuple[tuple[float, float, float], ...]] = {
+    "h2o": (),
+    "co2": ((3.38, 3.70, 0.5), (6.85, 8.35, 0.0)),
+}
 FADE_BINS = 5
+#: What the fit adds to CO2 are hot lines, of which a cool gas has none: it counts by a share that
+#: grows from 0 to 1 between these temperatures [K]. What it takes away was wrong when cool, too.
+HOT_K = (500.0, 1000.0)
 #: H2O takes the differences of bins and of g from the fit, not the level, in which the set's line
 #: list and widths differ from the file's over more than LEVEL_BINS; the file's level is HITRAN's.
 KEEPS_LEVEL = {"h2o": False, "co2": True}
@@ -77,10 +85,10 @@ def kept(gas: str) -> np.ndarray:
     """Share of the correction that counts, (515,)."""
     index = np.arange(len(WAVELENGTH_UM))
     out = np.ones(len(WAVELENGTH_UM))
-    for low, high in LEFT_OUT[gas]:
+    for low, high, share in LEFT_OUT[gas]:
         inside = np.flatnonzero((low < WAVELENGTH_UM) & (high > WAVELENGTH_UM))
-        away = np.maximum(inside[0] - index, index - inside[-1])
-        out = np.minimum(out, np.clip(away / FADE_BINS, 0, 1))
+        away = np.clip(np.maximum(inside[0] - index, index - inside[-1]) / FADE_BINS, 0, 1)
+        out = np.minimum(out, share + (1 - share) * away)
     return out
 
 
@@ -96,4 +104,6 @@ def apply(k: np.ndarray, temperature: np.ndarray, gas: str) -> np.ndarray:
     with importlib.resources.as_file(PUBLISHED) as path:
         dex = correction(read(path, gas), k[:, at])
     dex = kept(gas) * (dex if KEEPS_LEVEL[gas] else dex - level(dex))
-    return np.sort(k * 10.0 ** dex[:, None], axis=0)
+    hot = np.clip((temperature - HOT_K[0]) / (HOT_K[1] - HOT_K[0]), 0, 1)[:, None, None]
+    added = np.maximum(dex, 0.0)[:, None] * (hot if gas == "co2" else 1.0)
+    return np.sort(k * 10.0 ** (np.minimum(dex, 0.0)[:, None] + added), axis=0)
