@@ -72,8 +72,7 @@ def build_water(cache: Path, from_lines: np.ndarray, far: np.ndarray) -> dict[st
     near = water.smooth(exo_transmit.table(data.wavelength_um, samples))
     near = published_fit.apply(near, TEMPERATURE, "h2o")
     k = water_lines.blend(from_lines, near, TEMPERATURE)
-    hot = water_lines.LINES_TEMPERATURE[-1] < TEMPERATURE
-    k[:, hot], _ = water.join(k[:, hot], far)
+    k, _ = water.join(k, np.concatenate([from_lines, far], axis=1))
     return {"k": k, "restored": restored}
 
 

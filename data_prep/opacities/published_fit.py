@@ -28,16 +28,14 @@ PUBLISHED = importlib.resources.files("exogan_jax") / "assets" / "opacities.nc"
 #: The temperature that the published set's opacities are fitted from [K].
 FITTED_AT_K = 1400.0
 #: Where less than the whole correction counts: from, to [um] and the share, which rises to 1 over
-#: FADE_BINS on both sides. At 6.85-8.35 um the set, without 18O, has next to no CO2. At 3.38-3.70
-#: it is too low for that reason, and the file too high for the opposite one: their geometric mean.
+#: FADE_BINS on both sides. At 3.57-3.70 and 6.85-8.35 um the set, without 18O, has next to no CO2.
+#: At 3.38-3.57 um it is too low for that reason, and the file, whose rare isotopes there no model
+#: has, too high for the opposite one: their geometric mean.
 LEFT_OUT: dict[str, tuple[tuple[float, float, float], ...]] = {
     "h2o": (),
-    "co2": ((3.38, 3.70, 0.5), (6.85, 8.35, 0.0)),
+    "co2": ((3.38, 3.57, 0.5), (3.57, 3.70, 0.0), (6.85, 8.35, 0.0)),
 }
 FADE_BINS = 5
-#: What the fit adds to CO2 are hot lines, of which a cool gas has none: it counts by a share that
-#: grows from 0 to 1 between these temperatures [K]. What it takes away was wrong when cool, too.
-HOT_K = (500.0, 1000.0)
 #: H2O takes the differences of bins and of g from the fit, not the level, in which the set's line
 #: list and widths differ from the file's over more than LEVEL_BINS; the file's level is HITRAN's.
 KEEPS_LEVEL = {"h2o": False, "co2": True}
@@ -98,12 +96,29 @@ def level(dex: np.ndarray) -> np.ndarray:
     return gaussian_filter1d(mean, LEVEL_BINS, axis=-1, mode="nearest")
 
 
+def added_share(k: np.ndarray, at: int) -> np.ndarray:
+    """Share of what the fit adds to CO2 at 1400 K that counts at other temperatures.
+
+    Cool, it is what the gas absorbs of that at 1400 K: in a band all, in a window, where the fit
+    adds hot lines, little. Hot, it is the inverse, for then the file has hot lines of its own.
+    (What the fit takes away was wrong at any temperature.)
+
+    Args:
+      k: (g, temperature, PRESSURE, 515) m^2.
+      at: index of FITTED_AT_K.
+
+    Returns:
+      The same shape, 0 to 1.
+    """
+    logs = np.log(np.maximum(k, 10.0**LOG10_FLOOR))
+    return np.exp(-np.abs(logs - logs[:, at : at + 1]))
+
+
 def apply(k: np.ndarray, temperature: np.ndarray, gas: str) -> np.ndarray:
     """The table (g, temperature, PRESSURE, 515) [m^2], corrected, rising in g."""
     at = int(np.argmin(np.abs(temperature - FITTED_AT_K)))
     with importlib.resources.as_file(PUBLISHED) as path:
         dex = correction(read(path, gas), k[:, at])
     dex = kept(gas) * (dex if KEEPS_LEVEL[gas] else dex - level(dex))
-    hot = np.clip((temperature - HOT_K[0]) / (HOT_K[1] - HOT_K[0]), 0, 1)[:, None, None]
-    added = np.maximum(dex, 0.0)[:, None] * (hot if gas == "co2" else 1.0)
+    added = np.maximum(dex, 0.0)[:, None] * (added_share(k, at) if gas == "co2" else 1.0)
     return np.sort(k * 10.0 ** (np.minimum(dex, 0.0)[:, None] + added), axis=0)

@@ -23,8 +23,8 @@ from exogan_jax.grid import N_WAVELENGTH
 #: Temperatures of the line-by-line table [K].
 LINES_TEMPERATURE: np.ndarray = np.arange(300.0, 1001.0, 100.0)
 LINES_TEMPERATURE.setflags(write=False)
-#: Up to here HITRAN alone counts; from here to the last of the above the file comes in [K].
-ONLY_LINES_K = 500.0
+#: Up to the first HITRAN alone counts; to the second the file comes in, as hot lines do [K].
+ONLY_LINES_K, FILE_FROM_K = 500.0, 800.0
 #: What HITRAN adds to the file at 1000 K fades until here, above which the file lost nothing that
 #: `water.restore` finds [K].
 FILE_COMPLETE_K = 2000.0
@@ -108,8 +108,9 @@ def blend(from_lines: np.ndarray, from_file: np.ndarray, temperature: np.ndarray
     """One table of the two: what each lacks, the other one gives.
 
     Up to ONLY_LINES_K the lines alone. Up to 1000 K the lines, raised to the file where that is
-    stronger by a share of the difference in log that grows from 0 to 1. Above, the file, raised by
-    what the lines have more than it at 1000 K, a share that falls to 0 at FILE_COMPLETE_K.
+    stronger by a share of the difference in log that grows from 0 to 1 at FILE_FROM_K. Above, the
+    file, raised by what the lines have more than it at 1000 K, a share that falls to 0 at
+    FILE_COMPLETE_K.
 
     Args:
       from_lines: (g, LINES_TEMPERATURE, ...) m^2.
@@ -123,7 +124,7 @@ def blend(from_lines: np.ndarray, from_file: np.ndarray, temperature: np.ndarray
     lines, file = (np.log(np.fmax(x, floor)) for x in (from_lines, from_file))
     last = LINES_TEMPERATURE[-1]
     cool = np.isin(temperature, LINES_TEMPERATURE)
-    grow = np.clip((LINES_TEMPERATURE - ONLY_LINES_K) / (last - ONLY_LINES_K), 0, 1)
+    grow = np.clip((LINES_TEMPERATURE - ONLY_LINES_K) / (FILE_FROM_K - ONLY_LINES_K), 0, 1)
     fall = np.clip((FILE_COMPLETE_K - temperature) / (FILE_COMPLETE_K - last), 0, 1)
     excess = np.maximum(lines[:, -1:] - file[:, temperature == last], 0.0)
     columns = (1, -1) + (1,) * (file.ndim - 2)
