@@ -66,7 +66,9 @@ def attributes(corrections: dict[str, np.ndarray]) -> dict[str, str]:
             f"{carbon_dioxide.BAND_STRENGTH:g} cm/molecule (file divided by: "
             f"{_per_temperature(corrections['co2_factor'])}); above "
             f"{carbon_dioxide.LAST_GOOD_K:.0f} K extrapolated in 1/T. The file's 13C and 18O, "
-            f"{in_file[1]:g} and {in_file[2]:g} of its 12C16O2, are taken down to nature's."
+            f"{in_file[1]:g} and {in_file[2]:g} of its 12C16O2, are taken down to nature's. "
+            "Corrected with what published ExoGAN spectra show at 1400 K, but in windows of rare "
+            "isotopes."
         ),
         "source_co": (
             "Computed line by line: Dunham constants of Guelachvili et al. 1983 (J. Mol. "
