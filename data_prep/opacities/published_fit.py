@@ -1,8 +1,8 @@
 """What the fit to published spectra says about a gas at 1400 K, as a correction of other tables.
 
 The published table is the built one at 1400 K, corrected (`calibrate`), so its ratio to a table of
-1400 K corrects that one, at all temperatures alike. This is worth having where a file has ten
-samples a bin, which miss most line cores: HITRAN's lines of H2O, which the fit never saw, agree
+1400 K corrects that one, and its neighbours in temperature. This is worth having where a file has
+ten samples a bin, which miss most line cores: HITRAN's lines of H2O, which the fit never saw, agree
 with the fitted bins at 1000 K, 1e5 Pa, 1.33-1.45 um to 0.04-0.08 dex (bin to bin), with the file's
 own to 0.2, and the strongest tenth of a bin is 0.2-0.5 dex too weak in the file, right to 0.1 in
 the fit.
