@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 from data_prep.pkgz import ChunkError
 from data_prep.plans import Plan
 from exogan_jax.files.atomic import replacing
-from exogan_jax.files.records import Spectra, pack
+from exogan_jax.files.records import RecordFormat, Spectra
+from exogan_jax.layout import Layout
 from exogan_jax.physics.split import SPLITS, split_rows
 
 #: As TFDS writes them, and as random access needs them.
@@ -41,12 +42,17 @@ def block_file(stage: Path, block: int, split: str) -> Path:
     return stage / f"block-{block:05d}-{split}.array_record"
 
 
-def _write(path: Path, spectra: Spectra) -> None:
+def record_format(layout: Layout) -> RecordFormat:
+    """How a problem's spectra are stored."""
+    return RecordFormat(layout.n_wavelength, len(layout.parameters))
+
+
+def _write(path: Path, spectra: Spectra, layout: Layout) -> None:
     from array_record.python.array_record_module import ArrayRecordWriter
 
     with replacing(path) as temporary:
         writer = ArrayRecordWriter(str(temporary), _WRITER_OPTIONS)
-        for record in pack(spectra):
+        for record in record_format(layout).pack(spectra):
             writer.write(record)
         writer.close()
 
@@ -94,11 +100,11 @@ def make_block(plan: Plan, block: int, stage: Path, skip_bad: bool = False) -> B
         _write_json(_marker(stage, block), {**result._asdict(), "sizes": {}})
         return result
     lengths, sizes = {}, {}
-    for split, rows in split_rows(spectra.theta).items():
+    for split, rows in split_rows(spectra.theta, plan.layout.parameters).items():
         lengths[split] = len(rows)
         if len(rows):
             path = block_file(stage, block, split)
-            _write(path, Spectra(*(x[rows] for x in spectra)))
+            _write(path, Spectra(*(x[rows] for x in spectra)), plan.layout)
             sizes[split] = path.stat().st_size
     result = Block(block, lengths)
     _write_json(_marker(stage, block), {**result._asdict(), "sizes": sizes})

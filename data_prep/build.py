@@ -1,6 +1,7 @@
 """`exogan data build`: makes the TFDS dataset `exogan_spectra`.
 
 exogan data build simulated --n 1000000 --data-dir DIR
+exogan data build simulated --layout FILE.json ...     # of another problem, see --layout
 exogan data build osf --chunks FOLDER --data-dir DIR --processes 2
 
 Killed, it goes on where it was when the same command is given again. With --part K/N, machines that
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exogan_jax.cli import whole_number
+from exogan_jax.layout import Layout
 
 if TYPE_CHECKING:
     from data_prep.blocks import Block
@@ -43,7 +45,16 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--n", type=count, help="simulated: spectra (default 1000000)")
     seed = whole_number(0, 2**32 - 1)
     build.add_argument("--seed", type=seed, default=0, help="simulated: of the parameters")
-    build.add_argument("--opacities", help='simulated: "physical", or a table\'s file')
+    build.add_argument(
+        "--layout",
+        type=Path,
+        help="simulated: another problem's, the layout.json that its training writes",
+    )
+    build.add_argument(
+        "--opacities",
+        help='simulated: "published", "physical", or a table\'s file (default: "published", with '
+        '--layout "physical")',
+    )
     build.add_argument("--block", type=count, help="simulated: spectra a shard (default 10000)")
     build.add_argument("--chunks", type=Path, help="osf: folder of the chunck_*.pkgz files")
     build.add_argument(
@@ -62,16 +73,36 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _own_options(args: argparse.Namespace) -> tuple[Any, ...]:
+    """Options that only simulated datasets have, where given."""
+    return args.n, args.seed, args.opacities, args.block, args.layout
+
+
+def read_layout(path: Path) -> Layout:
+    """A problem's layout from its JSON text.
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: it holds no layout.
+    """
+    try:
+        return Layout.from_json(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
 def _builder(args: argparse.Namespace, on_block: Any) -> Builder:
     from data_prep.exogan_spectra import Builder, SpectraConfig
     from data_prep.exogan_spectra.exogan_spectra_dataset_builder import simulated_config
 
     config: str | SpectraConfig = args.config
-    if args.config == "simulated" and (args.n or args.seed or args.opacities or args.block):
-        options = {"block_size": args.block} if args.block else {}
-        config = simulated_config(
-            args.n or 1_000_000, seed=args.seed, opacities=args.opacities, **options
-        )
+    if args.config == "simulated" and any(_own_options(args)):
+        options: dict[str, Any] = {"block_size": args.block} if args.block else {}
+        if args.layout:
+            options |= {"layout": read_layout(args.layout), "opacities": "physical"}
+        if args.opacities:
+            options["opacities"] = args.opacities
+        config = simulated_config(args.n or 1_000_000, seed=args.seed, **options)
     return Builder(
         config=config,
         data_dir=args.data_dir,
@@ -140,8 +171,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if (args.config == "osf") != (args.chunks is not None):
         parser.error("osf needs --chunks FOLDER, simulated has none")
-    if args.config == "osf" and (args.n or args.seed or args.opacities or args.block):
-        parser.error("--n, --seed, --opacities and --block are for simulated")
+    if args.config == "osf" and any(_own_options(args)):
+        parser.error("--n, --seed, --opacities, --block and --layout are for simulated")
     try:
         from data_prep.pkgz import ChunkError
         from data_prep.plans import find_chunks

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from data_prep import grid
 from data_prep.py2_pickle import Array, ChunkError, Limited, Machine, text
-from exogan_jax import grid
 
 __all__ = ["MAX_BYTES", "ChunkError", "Entry", "read_chunk"]
 

@@ -5,7 +5,6 @@ can be made anywhere, in any order, with the same bits.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -14,16 +13,25 @@ from typing import Any, Protocol
 
 import jax
 import numpy as np
+import xarray as xr
 
+import exogan_jax
+from data_prep.opacities import netcdf
 from data_prep.pkgz import MAX_BYTES, ChunkError, read_chunk
-from exogan_jax import grid
+from exogan_jax.files.opacities import EMBEDDED, load_opacities
 from exogan_jax.files.records import Spectra
-from exogan_jax.physics.opacity import OpacityTable, load_opacities
-from exogan_jax.physics.prior import sample_prior, simulate
+from exogan_jax.layout import PUBLISHED, Layout
+from exogan_jax.physics.forward import ForwardModel, simulate
+from exogan_jax.physics.problem import problem_model
 
 
 class Plan(Protocol):
     """A dataset by blocks. Plans are small and can be sent to other processes."""
+
+    @property
+    def layout(self) -> Layout:
+        """Of its problem."""
+        ...
 
     @property
     def n_blocks(self) -> int:
@@ -41,36 +49,38 @@ class Plan(Protocol):
 
 @lru_cache(maxsize=2)
 def _simulator(
-    opacities: str | None, block_size: int, chunk: int
+    opacities: str, layout: Layout, block_size: int, chunk: int
 ) -> Callable[[int, int], tuple[jax.Array, jax.Array]]:
     """(seed, block) -> depth, theta, compiled once a process."""
-    table = load_opacities(opacities)
+    model = problem_model(load_opacities(opacities), layout)
 
     @jax.jit
-    def run(key: jax.Array, block: jax.Array, table: OpacityTable) -> tuple[jax.Array, jax.Array]:
-        theta = sample_prior(jax.random.fold_in(key, block), block_size)
-        return simulate(theta, table, chunk=chunk), theta
+    def run(key: jax.Array, block: jax.Array, model: ForwardModel) -> tuple[jax.Array, jax.Array]:
+        theta = layout.parameters.sample(jax.random.fold_in(key, block), block_size)
+        return simulate(model, theta, chunk=chunk), theta
 
-    return lambda seed, block: run(jax.random.key(seed), np.uint32(block), table)
+    return lambda seed, block: run(jax.random.key(seed), np.uint32(block), model)
 
 
-def fingerprint(table: OpacityTable) -> str:
-    """SHA-256 over a table's names and arrays."""
-    digest = hashlib.sha256(repr((table.gases, table.pairs, table.background)).encode())
-    for array in jax.tree.leaves(table):
-        digest.update(repr(array.shape).encode() + np.ascontiguousarray(array, "<f4").tobytes())
-    return "sha256:" + digest.hexdigest()
+def table_fingerprint(opacities: str) -> str:
+    """What `netcdf.fingerprint` says of a table by name or file."""
+    load_opacities(opacities)  # says what is wrong with it
+    folder = Path(exogan_jax.__file__).parent / "assets"
+    path = folder / EMBEDDED[opacities] if opacities in EMBEDDED else Path(opacities)
+    with xr.open_dataset(path, engine="h5netcdf") as table:
+        return netcdf.fingerprint(table)
 
 
 @dataclasses.dataclass(frozen=True)
 class SimulatedPlan:
-    """Spectra of the forward model, parameters uniform between the published bounds."""
+    """Spectra of the forward model, parameters drawn from the problem's prior."""
 
     n_spectra: int
     seed: int = 0
-    opacities: str | None = None  # as for `load_opacities`
+    opacities: str = "published"  # as for `load_opacities`
     block_size: int = 10_000
     chunk: int = 2  # as for `simulate`; may change the last bits
+    layout: Layout = PUBLISHED  # of the problem
 
     def __post_init__(self) -> None:
         if self.n_spectra < 1 or self.block_size < 1 or not 0 <= self.seed < 2**32:
@@ -86,7 +96,8 @@ class SimulatedPlan:
 
     def make(self, block: int) -> Spectra:
         """See `Plan`."""
-        depth, theta = _simulator(self.opacities, self.block_size, self.chunk)(self.seed, block)
+        run = _simulator(self.opacities, self.layout, self.block_size, self.chunk)
+        depth, theta = run(self.seed, block)
         n = min(self.block_size, self.n_spectra - block * self.block_size)
         return Spectra(np.asarray(depth)[:n], np.asarray(theta)[:n])
 
@@ -98,10 +109,9 @@ class SimulatedPlan:
             "seed": self.seed,
             "block_size": self.block_size,
             "chunk": self.chunk,
-            "opacities": self.opacities or "published",
-            "opacities_fingerprint": fingerprint(load_opacities(self.opacities)),
-            "prior_lower": np.asarray(grid.LOWER).tolist(),
-            "prior_upper": np.asarray(grid.UPPER).tolist(),
+            "opacities": self.opacities,
+            "opacities_fingerprint": table_fingerprint(self.opacities),
+            "layout": self.layout.to_json(),
         }
 
 
@@ -111,6 +121,11 @@ class PublishedPlan:
 
     chunks: tuple[Path, ...]
     max_bytes: int = MAX_BYTES
+
+    @property
+    def layout(self) -> Layout:
+        """See `Plan`."""
+        return PUBLISHED
 
     @property
     def n_blocks(self) -> int:
@@ -132,7 +147,8 @@ class PublishedPlan:
     def describe(self) -> dict[str, Any]:
         """See `Plan`."""
         chunks = [{"name": path.name, "bytes": path.stat().st_size} for path in self.chunks]
-        return {"source": "published", "max_bytes": self.max_bytes, "chunks": chunks}
+        about = {"source": "published", "max_bytes": self.max_bytes, "chunks": chunks}
+        return about | {"layout": self.layout.to_json()}
 
 
 def find_chunks(folder: Path) -> tuple[Path, ...]:

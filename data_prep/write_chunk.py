@@ -18,10 +18,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from data_prep import grid
 from data_prep.pkgz import Entry
-from exogan_jax import grid
-from exogan_jax.physics.opacity import load_opacities
-from exogan_jax.physics.prior import sample_prior, simulate
+from exogan_jax.files.opacities import load_opacities
+from exogan_jax.physics.forward import forward_model, simulate
 
 _BATCH = 1000  # entries that cPickle sets at a time
 
@@ -122,12 +122,12 @@ def write_chunk(path: Path, entries: Iterable[Entry]) -> None:
 
 
 def simulated(n: int, seed: int, block: int = 2000) -> Iterator[Entry]:
-    """Spectra of the embedded table over the prior."""
-    table, run = load_opacities(), jax.jit(simulate)
+    """Spectra of the published problem over its prior."""
+    model, run = forward_model(load_opacities("published"), grid.PARAMETERS), jax.jit(simulate)
     for start in range(0, n, block):
         key = jax.random.fold_in(jax.random.key(seed), start)
-        theta = np.asarray(sample_prior(key, block), np.float64)
-        depth = np.asarray(run(jnp.asarray(theta, jnp.float32), table), np.float64)
+        theta = np.asarray(grid.PARAMETERS.sample(key, block), np.float64)
+        depth = np.asarray(run(model, jnp.asarray(theta, jnp.float32)), np.float64)
         for i in range(min(block, n - start)):
             yield Entry(str(start + i), depth[i], theta[i])
         print(f"{min(start + block, n)}/{n} spectra", file=sys.stderr)

@@ -12,34 +12,52 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from exogan_jax import aspa as aspa
-    from exogan_jax import grid as grid
+    from exogan_jax import layout as layout
+    from exogan_jax import parameters as parameters
     from exogan_jax.api import retrieve as retrieve
-    from exogan_jax.files.checkpoints import load_model as load_model
+    from exogan_jax.files.opacities import load_opacities as load_opacities
+    from exogan_jax.files.opacities import save_opacities as save_opacities
+    from exogan_jax.files.spectra import read_spectrum as read_spectrum
+    from exogan_jax.files.user_tables import read_opacities as read_opacities
+    from exogan_jax.files.weights import load_model as load_model
     from exogan_jax.gan.model import Model as Model
+    from exogan_jax.layout import Layout as Layout
+    from exogan_jax.parameters import Parameter as Parameter
+    from exogan_jax.parameters import Parameters as Parameters
+    from exogan_jax.physics.forward import forward_model as forward_model
+    from exogan_jax.physics.forward import simulate as simulate
     from exogan_jax.physics.observation import Observation as Observation
     from exogan_jax.physics.opacity import OpacityTable as OpacityTable
-    from exogan_jax.physics.opacity import load_opacities as load_opacities
-    from exogan_jax.physics.opacity import save_opacities as save_opacities
     from exogan_jax.physics.transit import transit_depth as transit_depth
-    from exogan_jax.physics.user_tables import read_opacities as read_opacities
-    from exogan_jax.retrieval.results import Retrieval as Retrieval
+    from exogan_jax.retrieval.result import Posterior as Posterior
+    from exogan_jax.retrieval.result import Retrieval as Retrieval
+    from exogan_jax.retrieval.settings import Settings as Settings
 
 __version__ = _version("exogan-jax")
 
 # Loaded on first use: `exogan --help` and the reading of files need no JAX.
 _SOURCES = {
+    "Layout": "exogan_jax.layout",
     "Model": "exogan_jax.gan.model",
     "Observation": "exogan_jax.physics.observation",
     "OpacityTable": "exogan_jax.physics.opacity",
-    "Retrieval": "exogan_jax.retrieval.results",
-    "load_model": "exogan_jax.files.checkpoints",
-    "load_opacities": "exogan_jax.physics.opacity",
-    "read_opacities": "exogan_jax.physics.user_tables",
+    "Parameter": "exogan_jax.parameters",
+    "Parameters": "exogan_jax.parameters",
+    "Posterior": "exogan_jax.retrieval.result",
+    "Retrieval": "exogan_jax.retrieval.result",
+    "Settings": "exogan_jax.retrieval.settings",
+    "forward_model": "exogan_jax.physics.forward",
+    "load_model": "exogan_jax.files.weights",
+    "load_opacities": "exogan_jax.files.opacities",
+    "read_opacities": "exogan_jax.files.user_tables",
+    "read_spectrum": "exogan_jax.files.spectra",
     "retrieve": "exogan_jax.api",
-    "save_opacities": "exogan_jax.physics.opacity",
+    "save_opacities": "exogan_jax.files.opacities",
+    "simulate": "exogan_jax.physics.forward",
     "transit_depth": "exogan_jax.physics.transit",
 }
-__all__ = [*_SOURCES, "aspa", "grid"]
+_MODULES = ("aspa", "layout", "parameters")
+__all__ = [*_SOURCES, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
@@ -47,6 +65,6 @@ def __getattr__(name: str) -> Any:
 
     if name in _SOURCES:
         return getattr(importlib.import_module(_SOURCES[name]), name)
-    if name in ("aspa", "grid"):
+    if name in _MODULES:
         return importlib.import_module(f"exogan_jax.{name}")
     raise AttributeError(f"module 'exogan_jax' has no attribute {name!r}")

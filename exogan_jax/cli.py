@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import importlib.resources
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +19,10 @@ from exogan_jax import __version__
 if TYPE_CHECKING:
     from exogan_jax.files.rundir import Job
     from exogan_jax.files.spectra import Spectrum
-    from exogan_jax.retrieval.results import Retrieval
-
-_SUMMARY = "summary.ecsv"
+    from exogan_jax.gan.model import Model
+    from exogan_jax.layout import Layout
+    from exogan_jax.retrieval.result import Posterior, Retrieval
+    from exogan_jax.retrieval.settings import Settings
 
 
 class _UserError(Exception):
@@ -47,16 +47,20 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="exogan", description="Atmospheres of transiting planets from their spectra."
+        prog="exogan",
+        allow_abbrev=False,
+        description="Atmospheres of transiting planets from their spectra.",
     )
     parser.add_argument("--version", action="version", version=f"exogan {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     sub = commands.add_parser(
         "retrieve",
         help="retrieve atmospheric parameters from transmission spectra",
-        description="Retrieves H2O, CO2, CO, CH4, mass, radius and temperature from each spectrum. "
-        "A FILE has columns wavelength [um], transit depth, 1-sigma error and, if you like, bin "
-        "width [um]. A file of the same name that ends in .par gives the star's radius.",
+        allow_abbrev=False,
+        description="Retrieves from each spectrum the parameters of a model's problem, which "
+        "`exogan models` lists. A FILE has columns wavelength [um], transit depth, 1-sigma "
+        "error and, if you like, bin width [um]. A file of the same name that ends in .par gives "
+        "the star's radius.",
         epilog="Writes DIR/summary.ecsv, and posterior.nc and figures in DIR/<spectrum>/. "
         "A spectrum already done in DIR with the same input and options is not done again.",
     )
@@ -71,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of the random numbers (default 0)",
     )
     sub.add_argument(
-        "--model", metavar="NAME", help="a shipped model, or a file (default: compact)"
+        "--model", metavar="NAME", help="a shipped model, or a file; * in `exogan models`: default"
     )
     sub.add_argument("--starts", type=count, metavar="N", help="starts a spectrum (default 64)")
     sub.add_argument("--steps", type=count, metavar="N", help="optimiser steps a start")
@@ -93,15 +97,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _read_all(files: Sequence[str]) -> tuple[list[Spectrum], int]:
+def _read_all(files: Sequence[str], layout: Layout) -> tuple[list[Spectrum], int]:
     """The spectra that can be read, and the number that cannot; reports the latter."""
-    from exogan_jax.files.spectra import SpectrumError, read_spectrum
+    from exogan_jax.files.spectra import SpectrumError, notes_for, read_spectrum
 
     spectra, bad = [], 0
     for file in files:
         try:
-            spectrum = read_spectrum(file)
-            for note in spectrum.notes:
+            spectrum = read_spectrum(file, layout.wavelength_um)
+            for note in (*spectrum.notes, *notes_for(spectrum, layout)):
                 _say("note", note)
             spectra.append(spectrum)
         except SpectrumError as error:
@@ -110,47 +114,32 @@ def _read_all(files: Sequence[str]) -> tuple[list[Spectrum], int]:
     return spectra, bad
 
 
-def _distinct_names(spectra: Sequence[Spectrum]) -> list[str]:
-    """A folder name for each spectrum: its stem, numbered if taken; reports changed names."""
-    taken = {_SUMMARY}
-    names = []
-    for spectrum in spectra:
-        stem = spectrum.name.encode(errors="replace").decode()  # a file's name may be no text
-        stem = stem if stem.strip(".") else "spectrum"
-        name, number = stem, 1
-        while name.casefold() in taken:  # some file systems ignore the case
-            number += 1
-            name = f"{stem}_{number}"
+def _prepare(spectra: Sequence[Spectrum], out: Path) -> list[str]:
+    """Names of the results' folders, which can be written; reports changed names."""
+    from exogan_jax.files.folders import distinct_names, make_folder
+
+    names = distinct_names([spectrum.name for spectrum in spectra])
+    for spectrum, name in zip(spectra, names, strict=True):
         if name != spectrum.name:
             _say("note", f"{spectrum.path}: its results go to {name}/")
-        taken.add(name.casefold())
-        names.append(name)
+    try:
+        make_folder(out, names)
+    except ValueError as error:
+        raise _UserError(f"--out: {error}") from None
     return names
 
 
-def _check_out(out: Path, names: Sequence[str]) -> None:
-    """Makes the folder of the results, and sees that they can be written."""
+def _load(read: Callable[[str | None], Any], name: str | None) -> Any:
+    """A model, or its layout, by the function that reads it."""
     try:
-        for path in (out, *(out / name for name in names)):
-            if path.exists() and not path.is_dir():
-                raise _UserError(f"--out: {path} is a file, not a folder; name another folder")
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise _UserError(f"--out: cannot write to {out} ({error.strerror})") from None
-
-
-def _load_model(name: str | None) -> Any:
-    from exogan_jax.files.checkpoints import load_model
-
-    try:
-        return load_model(name)
+        return read(name)
     except (OSError, ValueError) as error:
         raise _UserError(f"--model: {error}") from None
 
 
-def _compute(jobs: Sequence[Job], model: Any, done: dict[str, Retrieval]) -> None:
+def _compute(
+    jobs: Sequence[Job], model: Model, settings: Settings, done: dict[str, Posterior]
+) -> None:
     """Retrieves the jobs with a progress bar; saves each result, and adds it to `done`."""
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
@@ -161,11 +150,10 @@ def _compute(jobs: Sequence[Job], model: Any, done: dict[str, Retrieval]) -> Non
     by_name = {job.name: job for job in jobs}
 
     def keep(chunk: Retrieval) -> None:
-        for i, name in enumerate(chunk.names):
-            done[name] = chunk[i : i + 1]
-            rundir.save(by_name[name], done[name])
+        for posterior in chunk:
+            done[posterior.name] = posterior
+            rundir.save(by_name[posterior.name], posterior)
 
-    settings = jobs[0].settings
     columns = (SpinnerColumn(), *Progress.get_default_columns()[:2], MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task("retrieving", total=len(jobs))
@@ -173,17 +161,13 @@ def _compute(jobs: Sequence[Job], model: Any, done: dict[str, Retrieval]) -> Non
             [job.spectrum.observation for job in jobs],
             model,
             names=[job.name for job in jobs],
-            seed=int(settings["seed"]),
-            n_starts=int(settings["n_starts"]),
-            n_steps=int(settings["n_steps"]),
-            likelihood=str(settings["likelihood"]),
-            encoder=settings["starts"] == "encoder",
+            settings=settings,
             progress=lambda count, total: bar.update(task, completed=count, total=total),
             on_result=keep,
         )
 
 
-def _draw(jobs: Sequence[Job], done: dict[str, Retrieval]) -> int:
+def _draw(jobs: Sequence[Job], done: dict[str, Posterior]) -> int:
     """Draws the figures; returns the number of spectra for which that failed."""
     from rich.console import Console
     from rich.progress import track
@@ -200,41 +184,50 @@ def _draw(jobs: Sequence[Job], done: dict[str, Retrieval]) -> int:
     return failed
 
 
+def _settings(args: argparse.Namespace) -> Settings:
+    from exogan_jax.retrieval.settings import Settings
+
+    given = {"n_starts": args.starts, "n_steps": args.steps}
+    return Settings(
+        seed=args.seed,
+        likelihood=args.likelihood,
+        encoder=not args.no_encoder,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+
+
 def _retrieve(args: argparse.Namespace) -> int:
     files = list(args.files)
     if args.example:
         files.append(str(importlib.resources.files("exogan_jax") / "assets" / "example.dat"))
-    spectra, bad = _read_all(files)
+    from exogan_jax.files.headers import model_layout
+
+    layout = _load(model_layout, args.model)
+    spectra, bad = _read_all(files, layout)
     if not spectra:
         return 2
-    names = _distinct_names(spectra)
-    _check_out(args.out, names)
+    names = _prepare(spectra, args.out)
 
     from exogan_jax.files import rundir
+    from exogan_jax.files.compiled import keep_compiled
+    from exogan_jax.files.folders import SUMMARY
+    from exogan_jax.files.posteriors import write_summary
     from exogan_jax.files.report import print_report
-    from exogan_jax.files.results import write_summary
-    from exogan_jax.retrieval.catalogue import default_steps
-    from exogan_jax.retrieval.results import concatenate
+    from exogan_jax.files.weights import load_model
+    from exogan_jax.retrieval.result import as_retrieval, concatenate
 
-    model = _load_model(args.model)
-    encoder = model.encoder is not None and not args.no_encoder
+    keep_compiled()
+    model = _load(load_model, args.model)
+    settings = _settings(args).for_model(model.encoder is not None)
     jobs, unusable = rundir.plan(
-        spectra,
-        names,
-        args.out,
-        model=args.model,
-        seed=args.seed,
-        n_starts=args.starts,
-        n_steps=args.steps or default_steps(encoder),
-        likelihood=args.likelihood,
-        encoder=encoder,
+        spectra, names, args.out, model_name=args.model, layout=layout, settings=settings
     )
     for line in unusable:
         _say("error", line)
     if not jobs:
         return 2
     saved = {} if args.overwrite else {job.name: rundir.load(job) for job in jobs}
-    done = {name: retrieval for name, retrieval in saved.items() if retrieval is not None}
+    done = {name: posterior for name, posterior in saved.items() if posterior is not None}
     if done:
         _say(
             "note",
@@ -244,15 +237,15 @@ def _retrieve(args: argparse.Namespace) -> int:
     todo = [job for job in jobs if job.name not in done]
     try:
         if todo:
-            _compute(todo, model, done)
-        results = concatenate([done[job.name] for job in jobs])
-        write_summary(args.out / _SUMMARY, results)
+            _compute(todo, model, settings, done)
+        results = concatenate([as_retrieval(done[job.name]) for job in jobs])
+        write_summary(args.out / SUMMARY, results)
     except OSError as error:
         raise _UserError(f"--out: cannot write to {args.out} ({error})") from None
     failed = 0 if args.no_plots else _draw(jobs, done)
     if hasattr(sys.stdout, "reconfigure"):  # a terminal that lacks a character still gets its table
         sys.stdout.reconfigure(errors="replace")
-    print_report(results, [job.spectrum.truth for job in jobs])
+    print_report(results, [job.truth for job in jobs])
     print(f"Results are in {args.out}")
     return 2 if bad or unusable else 1 if failed else 0
 

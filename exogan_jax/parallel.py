@@ -2,7 +2,7 @@
 devices.
 
 `sharded` compiles with `jax.jit` over a mesh: the batch is split, the state replicated, and XLA
-inserts the communication. `mapped` compiles the step of a `gan(..., axis_name=AXIS)` with
+inserts the communication. `mapped` compiles the steps of a `Training` of `axis_name=AXIS` with
 `jax.pmap`: each device runs its part, averages gradients and batch statistics. Both agree with
 one device to float tolerance, because every replica takes its part of the same latents.
 """
@@ -18,10 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from exogan_jax.gan.loop import Run
 from exogan_jax.gan.step import GANInfo, GANState
 
 AXIS = "batch"
+#: key, state, depth (steps, n, w), theta (steps, n, d) -> state, mean diagnostics: `loop.steps`
+Run = Callable[[jax.Array, GANState, jax.Array, jax.Array], tuple[GANState, GANInfo]]
 
 
 class Compiled(NamedTuple):
@@ -85,7 +86,7 @@ def sharded(run: Run, over: Mesh | None = None) -> Compiled:
     """Compiles with `jax.jit`: state replicated, batches split.
 
     Args:
-      run: from `loop.scan_steps` of a `gan` without `axis_name`.
+      run: `loop.steps` of a `Training` without `axis_name`.
       over: the mesh; None: all devices.
     """
     over = mesh() if over is None else over
@@ -125,7 +126,7 @@ def mapped(run: Run) -> Compiled:
     """Compiles with `jax.pmap` over the devices of this process.
 
     Args:
-      run: from `loop.scan_steps` of a `gan` with `axis_name=AXIS`, its networks too where they
+      run: `loop.steps` of a `Training` with `axis_name=AXIS`, its networks too where they
         normalise batches.
     """
     n = jax.local_device_count()

@@ -24,8 +24,10 @@ from rich.console import Console
 from rich.table import Table
 
 from exogan_jax.files.dataset import RecordSource, stream
-from exogan_jax.physics.opacity import load_opacities
-from exogan_jax.physics.prior import sample_prior, simulate
+from exogan_jax.files.opacities import load_opacities
+from exogan_jax.layout import PUBLISHED
+from exogan_jax.physics.forward import simulate
+from exogan_jax.physics.problem import problem_model
 
 
 def megabytes(process: psutil.Process) -> float:
@@ -73,11 +75,12 @@ def build(arguments: list[str], stage: Path) -> tuple[str, float, list[tuple[int
 
 def forward_rate(n: int = 10_000) -> float:
     """Spectra a second of the forward model alone, one compiled call."""
-    table, theta = load_opacities(), sample_prior(jax.random.key(0), n)
+    physics = problem_model(load_opacities("published"), PUBLISHED)
+    theta = PUBLISHED.parameters.sample(jax.random.key(0), n)
     run = jax.jit(simulate)
-    jax.block_until_ready(run(theta, table))
+    jax.block_until_ready(run(physics, theta))
     began = time.perf_counter()
-    jax.block_until_ready(run(theta, table))
+    jax.block_until_ready(run(physics, theta))
     return n / (time.perf_counter() - began)
 
 

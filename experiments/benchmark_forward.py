@@ -4,15 +4,14 @@ python -m experiments.benchmark_forward [--taurex-python PYTHON] [--batch 256]
 
 PYTHON is an interpreter that imports taurex 3.3.2 (`pip install taurex`, in an environment of its
 own if need be); without it only this project is timed. Both compute 100 layers, four gases and
-Rayleigh scattering at the 515 wavelengths of the grid; this project also CIA. TauREx is timed with
-cross-sections on those wavelengths, and with 4616 of R = 1000 binned to them, which is how its
+Rayleigh scattering at the wavelengths of the published grid; this project also CIA. TauREx is timed
+with cross-sections on those wavelengths, and with 4616 of R = 1000 binned to them, which is how its
 reference spectra are made (monochromatic samples at R = 100 are not k-distributions).
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
 import subprocess
@@ -25,14 +24,16 @@ from typing import Any
 
 import h5py
 import jax
-import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from exogan_jax import grid
-from exogan_jax.physics.opacity import OpacityTable, load_opacities
-from exogan_jax.physics.prior import sample_prior, simulate
+from exogan_jax.files.opacities import load_opacities
+from exogan_jax.layout import PUBLISHED
+from exogan_jax.parameters import Parameters
+from exogan_jax.physics.forward import forward_model, simulate
+from exogan_jax.physics.opacity import OpacityTable
+from exogan_jax.physics.problem import problem_model
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3
 
 TAUREX = """
@@ -50,7 +51,7 @@ from taurex.stellar import BlackbodyStar
 from taurex.temperature import Isothermal
 import taurex
 
-folder, n = sys.argv[1], int(sys.argv[2])
+folder, n, mass, radius = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
 wavelength, theta = (np.load(f"{folder}/{name}.npy") for name in ("wavelength", "theta"))
 OpacityCache().set_opacity_path(folder)
 cia = np.load(f"{folder}/cia.npy")
@@ -76,7 +77,7 @@ binner = SimpleBinner(np.sort(1e4 / wavelength))
 def run(x):
     for gas, value in zip(gases, x[:4]):
         model[gas] = 10.0**value
-    model["planet_mass"], model["planet_radius"], model["T"] = x[4:]
+    model[mass], model[radius], model["T"] = x[4:]
     return binner.bin_model(model.model())
 run(theta[0]), run(theta[1])
 began = time.perf_counter()
@@ -120,19 +121,21 @@ def taurex_rate(python: str, table: OpacityTable, n_native: int, n: int) -> dict
     """What TauREx does in a process of its own."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        native = np.asarray(grid.WAVELENGTH_UM)
+        native = PUBLISHED.wavelength_um
         if n_native != len(native):
             native = np.geomspace(0.3, 30.0, n_native)
         write_cross_sections(table, native, folder)
-        np.save(folder / "wavelength.npy", grid.WAVELENGTH_UM)
+        np.save(folder / "wavelength.npy", PUBLISHED.wavelength_um)
         alpha = np.asarray(table.cia, np.float64)[0] / LOSCHMIDT_M3**2 * 1e10  # cm^5
-        np.save(folder / "cia.npy", alpha[:, np.argsort(1e4 / grid.WAVELENGTH_UM)])
-        np.save(folder / "theta.npy", np.asarray(sample_prior(jax.random.key(2), n + 2)))
+        np.save(folder / "cia.npy", alpha[:, np.argsort(1e4 / PUBLISHED.wavelength_um)])
+        theta = PUBLISHED.parameters.sample(jax.random.key(2), n + 2)
+        np.save(folder / "theta.npy", np.asarray(theta))
         script = folder / "peer.py"
         script.write_text(TAUREX)
-        done = subprocess.run(
-            [python, str(script), str(folder), str(n)], capture_output=True, text=True, check=False
-        )
+        # The published names are those of TauREx.
+        names = [p.name for p in PUBLISHED.parameters if p.role in ("mass", "radius")]
+        command = [python, str(script), str(folder), str(n), *names]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"{python}: TauREx did not run:\n{done.stderr[-2000:]}")
         result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -145,24 +148,18 @@ def scaling(theta: jax.Array, table: OpacityTable, console: Console, repeats: in
     for heading in ("wavelengths", "4 gases", "2 gases"):
         report.add_column(heading, justify="right")
 
-    def part(n_gases: int, n_wavelength: int) -> OpacityTable:
-        keep = jnp.arange(n_wavelength) % table.wavelength_um.size
-        return dataclasses.replace(
-            table,
-            gases=table.gases[:n_gases],
-            molar_mass=table.molar_mass[:n_gases],
-            wavelength_um=table.wavelength_um[keep],
-            absorption=table.absorption[:, :, :n_gases][..., keep],
-            rayleigh=jnp.concatenate([table.rayleigh[:n_gases], table.rayleigh[-2:]])[:, keep],
-            cia=table.cia[..., keep],
-        )
-
-    for n_wavelength in (515, 1030, 2060):
+    n = PUBLISHED.n_wavelength
+    for n_wavelength in (n, 2 * n, 4 * n):
         cells = []
+        points = np.arange(n_wavelength) % n
         for n_gases in (4, 2):
-            smaller = part(n_gases, n_wavelength)
-            columns = jnp.concatenate([theta[:, :n_gases], theta[:, 4:]], axis=1)
-            run = partial(jax.jit(simulate), columns, smaller)
+            few = PUBLISHED.parameters.gases[:n_gases]
+            kept = [p.gas is None or p.gas in few for p in PUBLISHED.parameters]
+            parameters = Parameters(
+                p for p, keep in zip(PUBLISHED.parameters, kept, strict=True) if keep
+            )
+            model = forward_model(table, parameters, points=points)
+            run = partial(jax.jit(simulate), model, theta[:, np.flatnonzero(kept)])
             cells.append(1e3 / rate(run, len(theta), repeats))
         report.add_row(str(n_wavelength), *(f"{x:.2f}" for x in cells))
     console.print(report)
@@ -177,15 +174,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--chunk", type=int, default=2, help="spectra computed side by side")
     args = parser.parse_args(argv)
     console = Console()
-    table = load_opacities()
-    theta = sample_prior(jax.random.key(0), args.batch)
-    run = jax.jit(lambda theta, table: simulate(theta, table, chunk=args.chunk))
-    forward = rate(lambda: run(theta, table), args.batch, args.repeats)
-    gradient = jax.jit(
-        lambda theta, table: jax.grad(lambda x: simulate(x, table, chunk=args.chunk).sum())(theta)
-    )
-    backward = rate(lambda: gradient(theta, table), args.batch, args.repeats)
-    memory = run.lower(theta, table).compile().memory_analysis()
+    table = load_opacities("published")
+    physics = problem_model(table, PUBLISHED)
+    theta = PUBLISHED.parameters.sample(jax.random.key(0), args.batch)
+    run = jax.jit(partial(simulate, chunk=args.chunk))
+    forward = rate(lambda: run(physics, theta), args.batch, args.repeats)
+    gradient = jax.jit(jax.grad(lambda theta, model: run(model, theta).sum()))
+    backward = rate(lambda: gradient(theta, physics), args.batch, args.repeats)
+    memory = run.lower(physics, theta).compile().memory_analysis()
     console.print(
         f"{jax.devices()[0].device_kind}, {os.cpu_count()} CPUs; batch {args.batch}, "
         f"chunks of {args.chunk}:\n"
@@ -195,7 +191,7 @@ def main(argv: list[str] | None = None) -> None:
     if memory is not None:
         console.print(f"temporary memory {memory.temp_size_in_bytes / 1e6:.0f} MB")
     if args.taurex_python is not None:
-        for n_native, n in ((4616, 20), (grid.N_WAVELENGTH, 60)):
+        for n_native, n in ((4616, 20), (PUBLISHED.n_wavelength, 60)):
             peer = taurex_rate(args.taurex_python, table, n_native, n)
             console.print(
                 f"TauREx {peer['version']}, {n_native} native wavelengths: {peer['rate']:.2f} "

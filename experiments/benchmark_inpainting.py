@@ -11,41 +11,39 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from exogan_jax import aspa, grid
-from exogan_jax.gan.nets import networks
-from exogan_jax.retrieval.inpaint import PixelTarget, box, inpainter
+from exogan_jax.gan.nets import Networks, networks
+from exogan_jax.layout import PUBLISHED
+from exogan_jax.retrieval.inpaint import PixelTarget, box, inpainter, pixel_loss
 
 
-def operations(network: str, n: int) -> float:
+def operations(nets: Networks, generator: Any, discriminator: Any, n: int) -> float:
     """Floating-point operations of one iteration, from the shapes of the layers.
 
     A product of (a, b) and (b, c) takes 2 a b c. A strided convolution's taps that fall on padding
     count, as in the usual figure; a transposed convolution does the work of the convolution it
     transposes. Backward to the input costs what forward costs.
+
+    Args:
+      nets: the networks.
+      generator, discriminator: their parameters.
+      n: latents.
     """
-    if network == "compact":
-        width, depth, values = 512, 3, 564
-        generator = 100 * width + depth * width**2 + width * values
-        discriminator = values * width + depth * width**2 + width
-        multiplications = generator + discriminator
-    else:
-        sides, channels = (3, 5, 9, 17), (512, 256, 128, 64, 1)
-        generator = 100 * 4608 + sum(
-            side**2 * 25 * a * b
-            for side, a, b in zip(sides, channels[:-1], channels[1:], strict=True)
-        )
-        sides, channels = (17, 9, 5, 3), (1, 64, 128, 256, 512)
-        discriminator = 4608 + sum(
-            side**2 * 25 * a * b
-            for side, a, b in zip(sides, channels[:-1], channels[1:], strict=True)
-        )
-        multiplications = generator + discriminator
-    return 2.0 * 2.0 * multiplications * n
+    total = 0
+    for params in (generator, discriminator):
+        kernels = [x for x in jax.tree.leaves(params) if x.ndim > 1]
+        convolutions = [x for x in kernels if x.ndim == 4]
+        side = nets.shape[0]
+        for kernel in sorted(convolutions, key=lambda x: x.size):
+            side = -(-side // 2)  # of the smaller of its two images
+            total += side**2 * kernel.size
+        total += sum(x.size for x in kernels if x.ndim == 2)
+    return 2.0 * 2.0 * total * n
 
 
 def seconds(call: Callable[[], jax.Array]) -> float:
@@ -62,23 +60,26 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--latents", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=15)
     args = parser.parse_args(argv)
-    nets = networks(args.network)
+    nets = networks(args.network, PUBLISHED)
     n = args.latents
     g = nets.generator.init(jax.random.key(0), jnp.zeros((1, nets.latent_dim)))
-    d = nets.discriminator.init(jax.random.key(1), jnp.zeros((1, aspa.SIZE, aspa.SIZE)))
+    d = nets.discriminator.init(jax.random.key(1), jnp.zeros((1, *nets.shape)))
     paint = inpainter(
         lambda z: nets.generator.apply(g, z[None])[0],
         lambda x: nets.discriminator.apply(d, x[None])[0],
         coordinates=box(nets.latent_dim),
+        contextual_fn=lambda drawing, target: pixel_loss(nets.image(drawing), target),
     )
-    depth = jnp.linspace(0.01, 0.012, grid.N_WAVELENGTH)
-    theta = jnp.asarray((grid.LOWER + grid.UPPER) / 2, jnp.float32)
-    target = PixelTarget(aspa.encode(depth, theta), aspa.mask("parameters"))
+    depth = jnp.linspace(0.01, 0.012, PUBLISHED.n_wavelength)
+    theta = PUBLISHED.parameters.from_unit(jnp.full(len(PUBLISHED.parameters), 0.5))
+    target = PixelTarget(
+        PUBLISHED.image(PUBLISHED.pack(depth, theta)), PUBLISHED.mask("parameters")
+    )
     states = jax.vmap(paint.init, (0, None))(jax.random.split(jax.random.key(2), n), target)
     step = jax.jit(jax.vmap(paint.step, (0, None)))
 
     # A product of k x k matrices with as many operations.
-    total = operations(args.network, n)
+    total = operations(nets, g["params"], d["params"], n)
     k = round((total / 2) ** (1 / 3))
     a = jax.random.normal(jax.random.key(3), (k, k))
     product = jax.jit(lambda x: x @ x)

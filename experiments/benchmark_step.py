@@ -14,12 +14,14 @@ import json
 import statistics
 import subprocess
 import time
+from functools import partial
 
 import jax
 from rich.console import Console
 
 from exogan_jax.gan.nets import networks
-from exogan_jax.gan.step import gan
+from exogan_jax.gan.step import Training, init, step
+from exogan_jax.layout import PUBLISHED
 
 TENSORFLOW = """
 import json, sys, time
@@ -137,16 +139,17 @@ def tensorflow_times(
 
 def our_times(batch_size: int, repeats: int) -> tuple[int, list[float]]:
     """Number of parameters, and seconds of each step."""
-    training = gan(networks("paper"))
-    step = jax.jit(training.step, donate_argnums=1)
-    state = training.init(jax.random.key(0))
-    n = sum(x.size for x in jax.tree.leaves((state.generator, state.discriminator)))
-    batch = jax.random.uniform(jax.random.key(1), (batch_size, 33, 33))
-    state, _ = jax.block_until_ready(step(jax.random.key(2), state, batch))
+    training = Training(networks("paper", PUBLISHED), PUBLISHED.parameters)
+    run = jax.jit(partial(step, training=training), donate_argnums=1)
+    state = init(jax.random.key(0), training)
+    n = sum(x.size for x in jax.tree.leaves((state.generator.params, state.discriminator.params)))
+    images = jax.random.uniform(jax.random.key(1), (batch_size, *training.networks.shape))
+    batch = jax.vmap(PUBLISHED.values)(images)
+    state, _ = jax.block_until_ready(run(jax.random.key(2), state, batch))
     times = []
     for i in range(repeats):
         began = time.perf_counter()
-        state, _ = jax.block_until_ready(step(jax.random.key(i), state, batch))
+        state, _ = jax.block_until_ready(run(jax.random.key(i), state, batch))
         times.append(time.perf_counter() - began)
     return n, times
 

@@ -3,9 +3,9 @@
 python -m experiments.candidates MODEL... [--n 48] [--published exogan_osf_sample.npz]
 
 A MODEL is a shipped name or a file, with `:anywhere` after it to do without its encoder and
-`:STEPS` for another number of optimiser steps: `compact:anywhere:600`. Noise-free spectra,
-parameters masked, by inpainting alone (the paper's likelihood). A row per model and set of spectra;
-errors of gases are those of spectra in which the gas is detectable.
+`:STEPS` for another number of optimiser steps: `published:anywhere:600`. A table per problem.
+Noise-free spectra, parameters masked, by inpainting alone (the paper's likelihood). A row per model
+and set of spectra; errors of gases are those of spectra in which the gas is detectable.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from exogan_jax import grid
-from exogan_jax.files.checkpoints import load_model, model_card
-from exogan_jax.physics.opacity import load_opacities
-from experiments.evaluate import TEST_SEED, detectable, evaluate, published, simulated
-
-SHORT = ("H2O", "CO2", "CO", "CH4", "M", "R", "T")
+from exogan_jax.files.weights import model_card
+from experiments.evaluate import (
+    TEST_SEED,
+    detectable,
+    evaluate,
+    physics_of,
+    published,
+    simulated,
+)
+from experiments.training.quality import width_errors
 
 
 def parse(text: str) -> tuple[str, bool, int | None]:
@@ -53,21 +57,23 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--starts", type=int, default=16)
     parser.add_argument("--chunk", type=int, default=4)
     args = parser.parse_args(argv)
-    headings = ("model", "weights", "trained on", "spectra", "steps", *SHORT, "all", "s/spectrum")
-    print_row(headings)
-    print_row(["---"] * len(headings))
-    width = np.asarray(grid.UPPER) - np.asarray(grid.LOWER)
+    names: tuple[str, ...] = ()
     for text in args.models:
         name, encoder, steps = parse(text)
-        model, card = load_model(name), model_card(name)
-        opacities = load_opacities(card["training"]["opacities"])
-        sets = {"simulated": simulated(args.n, opacities, TEST_SEED, 0.0, 0.3, 51.0)}
+        (model, physics), card = physics_of(name), model_card(name)
+        if physics.parameters.names != names:
+            names = physics.parameters.names
+            columns = ("model", "weights", "trained on", "spectra", "steps", *names, "all")
+            print_row((*columns, "s/spectrum"))
+            print_row(["---"] * (len(columns) + 1))
+        sets = {"simulated": simulated(args.n, physics, TEST_SEED, 0.0, 0.0, np.inf)}
         if args.published is not None:
-            observations, theta = published(args.published)
+            observations, theta = published(args.published, physics.parameters)
             chosen = np.random.default_rng(0).permutation(len(theta))[: args.n]
             sets["published"] = [observations[i] for i in chosen], theta[chosen]
         weights = sum(x.size for x in jax.tree.leaves((model.generator, model.discriminator)))
-        seen = card["steps"] * card["training"]["batch_size"]
+        training = card["training"]
+        seen = card.get("steps", training["n_steps"]) * training["batch_size"]
         for title, (observations, theta) in sets.items():
             result, seconds = evaluate(
                 observations,
@@ -78,11 +84,15 @@ def main(argv: list[str] | None = None) -> None:
                 likelihood="paper",
                 encoder=encoder,
             )
-            errors = np.abs(result.quantiles((0.5,))[:, 0] - theta)
-            shown = detectable(theta, opacities)
-            cells = [f"{errors[shown[:, i], i].mean():.3f}" for i in range(len(grid.GASES))]
-            cells += [f"{e:.3f}" for e in errors[:, 4:6].mean(axis=0)]
-            cells += [f"{errors[:, 6].mean():.0f}", f"{(errors / width).mean():.4f}"]
+            median = result.quantiles((0.5,))[:, 0]
+            errors = np.abs(median - theta)
+            shown = detectable(theta, physics)
+            everywhere = np.ones(len(theta), bool)
+            cells = [
+                f"{errors[shown.get(name, everywhere), i].mean():.3g}"
+                for i, name in enumerate(names)
+            ]
+            cells.append(f"{width_errors(median, theta, physics.parameters):.4f}")
             print_row(
                 [
                     text,

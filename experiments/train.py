@@ -1,22 +1,25 @@
 """Trains a GAN and writes its weights.
 
-python -m experiments.train --config experiments/configs/compact.py --out runs/compact
+python -m experiments.train --config experiments/configs/published.py --out runs/published
 python -m experiments.train --config ... --set data=DIR/exogan_spectra/simulated/1.0.0  # from TFDS
 srun python -m experiments.train ...    # several hosts: SLURM, Open MPI and TPU pods are recognised
 
 Killed or told to stop (SIGTERM), it goes on from its last checkpoint when the command is given
 again; the result is then the same, to the bit, as uninterrupted. Writes to OUT: config.json,
-sessions.jsonl (source, packages, devices), metrics.jsonl, tensorboard/, samples/, checkpoints/
-(the last, and the best by the evaluation on held-out spectra) and NAME.safetensors.
+layout.json (the problem), sessions.jsonl (source, packages, devices), metrics.jsonl, tensorboard/,
+samples/, checkpoints/ (the last, and the best by the evaluation on held-out spectra) and
+NAME.safetensors.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import sys
 import time
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +32,17 @@ from absl import logging
 from ml_collections import ConfigDict
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from exogan_jax import grid, parallel
-from exogan_jax.files.checkpoints import save_model
-from exogan_jax.gan.loop import scan_steps
+from exogan_jax import parallel
+from exogan_jax.files.opacities import load_opacities
+from exogan_jax.files.weights import save_model
+from exogan_jax.gan.loop import steps
 from exogan_jax.gan.model import GeneratorError, Model
 from exogan_jax.gan.step import GANState
-from exogan_jax.physics.opacity import load_opacities
-from experiments.training.build import Whitenings, as_model, build, measure_whitenings
-from experiments.training.configure import load_config
+from exogan_jax.parameters import Parameters
+from exogan_jax.physics.forward import ForwardModel
+from exogan_jax.physics.problem import problem_model
+from experiments.training.build import Whitenings, as_model, build, init, measure_whitenings
+from experiments.training.configure import load_config, settings
 from experiments.training.data import Data, open_data
 from experiments.training.log import RunLog, cost
 from experiments.training.quality import measure_error, quality
@@ -68,8 +74,16 @@ def checkpoints(out: Path) -> ocp.CheckpointManager:
 
 def unmeasured(config: ConfigDict, state: GANState, whitenings: Whitenings | None) -> Model:
     """The model of a state, its error not known yet; on this process alone."""
-    unknown = GeneratorError(jnp.ones(grid.N_WAVELENGTH), *jnp.ones((2, grid.N_SECTIONS)))
+    layout = config.layout
+    unknown = GeneratorError(jnp.ones(layout.n_wavelength), *jnp.ones((2, layout.n_sections)))
     return as_model(config, jax.device_get(state), whitenings, unknown)
+
+
+def limits(parameters: Parameters) -> str:
+    """What a model of these parameters may be used for."""
+    gases = ", ".join(gas.upper() for gas in parameters.gases)
+    sky = "" if {"cloud_top", "haze_strength"} & set(parameters.roles) else ", clear"
+    return f"isothermal{sky} atmospheres of {gases} in H2/He within the bounds"
 
 
 def finish(
@@ -86,14 +100,14 @@ def finish(
     card = {
         "data": data.about,
         "steps": step,
-        "training": config.to_dict(),
+        "training": settings(config),
         "cost": cost(out, config.steps_per_call * config.batch_size),
         "quality": {name: float(f"{x:.4g}") for name, x in numbers.items()},
         "generator_error": {
             "pixel, median, with correlation": round(float(np.median(error.pixel)), 4),
             "section bounds, median [ppm]": round(float(np.median(error[1:])) * 1e6, 1),
         },
-        "limits": "isothermal, clear atmospheres of H2O, CO2, CO, CH4 in H2/He within the bounds",
+        "limits": limits(config.layout.parameters),
     }
     path = out / f"{config.name}.safetensors"
     save_model(path, dataclasses.replace(model, error=error), card)
@@ -113,16 +127,18 @@ def train(config: ConfigDict, out: Path) -> Path | None:
     out.mkdir(parents=True, exist_ok=True)
     first_process = jax.process_index() == 0
     if first_process:
-        (out / "config.json").write_text(config.to_json_best_effort(indent=2))
-    data_key, init_key, train_key, test_key = jax.random.split(jax.random.key(config.seed), 4)
+        (out / "config.json").write_text(json.dumps(settings(config), indent=2))
+        (out / "layout.json").write_text(config.layout.to_json())
+    keys = jax.random.split(jax.random.key(config.seed), 5)
+    data_key, init_key, train_key, test_key, error_key = keys
     parallel.check_batch(config.batch_size)
-    table = load_opacities(config.opacities)
-    data = open_data(config, out, data_key, table)
+    physics = problem_model(load_opacities(config.opacities), config.layout)
+    data = open_data(config, out, data_key, physics)
     whitenings = measure_whitenings(config, data.first)
-    _, training = build(config, whitenings)
+    training = build(config, whitenings)
     how = parallel.mapped if config.parallel == "pmap" else parallel.sharded
-    compiled = how(scan_steps(training))
-    state = compiled.init(training.init, init_key)
+    compiled = how(partial(steps, training=training, layout=config.layout))
+    state = compiled.init(partial(init, training=training, whitenings=whitenings), init_key)
     batches = iter(data.batches)
     k, n = config.steps_per_call, config.n_steps
     with checkpoints(out) as manager, termination() as told_to_stop:
@@ -149,7 +165,7 @@ def train(config: ConfigDict, out: Path) -> Path | None:
                 numbers: dict[str, float] = {}
                 if evaluated:
                     numbers = evaluate(
-                        config, compiled, state, whitenings, data, test_key, step, log
+                        config, compiled, state, whitenings, data, physics, test_key, step, log
                     )
                 if evaluated or stop or step % config.checkpoint_every == 0:
                     save(manager, step, compiled, state, batches, numbers)
@@ -165,7 +181,7 @@ def train(config: ConfigDict, out: Path) -> Path | None:
     if not first_process:
         return None
     model = unmeasured(config, compiled.to_one(state), whitenings)
-    return finish(config, out, model, test_key, data, chosen, numbers)
+    return finish(config, out, model, error_key, data, chosen, numbers)
 
 
 def evaluate(
@@ -174,6 +190,7 @@ def evaluate(
     state: GANState,
     whitenings: Whitenings | None,
     data: Data,
+    physics: ForwardModel,
     key: jax.Array,
     step: int,
     log: RunLog | None,
@@ -183,13 +200,12 @@ def evaluate(
     chosen = np.zeros(())
     numbers: dict[str, float] = {}
     if log:
-        table = load_opacities(config.opacities)
         numbers, arrays = quality(
             unmeasured(config, one, whitenings),
-            key,
+            jax.random.clone(key),  # the same latents at every evaluation
             data.first,
             data.held_out,
-            table,
+            physics,
             config.n_evaluated,
         )
         log.write(step, numbers, "quality")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import sys
 import time
 from pathlib import Path
@@ -23,19 +24,27 @@ from absl import logging
 from ml_collections import ConfigDict
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from exogan_jax.files.checkpoints import load_model, model_card, save_model
-from exogan_jax.gan.encoder import Encoder
+from exogan_jax.files.weights import load_model, model_card, save_model
 from exogan_jax.gan.model import Model
-from experiments.training.configure import load_config
-from experiments.training.encoding import EncoderInfo, EncoderState, encoding, judge
+from exogan_jax.gan.npe import Encoder
+from experiments.training.configure import load_config, settings
+from experiments.training.encoding import (
+    EncoderInfo,
+    EncoderState,
+    EncoderTraining,
+    init,
+    judge,
+    measure_radius,
+)
+from experiments.training.encoding import step as encoder_step
 from experiments.training.log import RunLog, cost
 from experiments.training.stop import STOPPED, Stopped, termination
 
 
-def with_encoder(model: Model, config: ConfigDict, params: Any) -> Model:
-    """The model with this encoder."""
-    options = tuple(sorted(config.options.to_dict().items()))
-    return dataclasses.replace(model, encoder={"params": params}, encoder_options=options)
+def with_encoder(model: Model, options: dict[str, Any], params: Any) -> Model:
+    """The model with this encoder, of these options of `npe.Encoder`."""
+    pairs = tuple(sorted(options.items()))
+    return dataclasses.replace(model, encoder={"params": params}, encoder_options=pairs)
 
 
 def train(name_or_path: str, config: ConfigDict, out: Path) -> Path:
@@ -46,26 +55,32 @@ def train(name_or_path: str, config: ConfigDict, out: Path) -> Path:
     """
     model, card = load_model(name_or_path), model_card(name_or_path)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "config.json").write_text(config.to_json_best_effort(indent=2))
+    (out / "config.json").write_text(json.dumps(settings(config), indent=2))
     n, k = config.n_steps, config.steps_per_call
     rate = optax.warmup_cosine_decay_schedule(0.0, config.learning_rate, min(500, n // 10), n)
-    training = encoding(
-        Encoder(model.networks.latent_dim, **config.options),
+    radius_key, init_key, train_key, test_key = jax.random.split(jax.random.key(config.seed), 4)
+    network_options = config.options.to_dict() | {"radius": measure_radius(model, radius_key)}
+    training = EncoderTraining(
+        Encoder(model.networks.latent_dim, **network_options),
         optimizer=optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate, b2=config.b2)),
         batch_size=config.batch_size,
         ema_decay=config.ema_decay,
     )
-    init_key, train_key, test_key = jax.random.split(jax.random.key(config.seed), 3)
 
     def run(key: jax.Array, state: EncoderState, model: Model) -> tuple[EncoderState, EncoderInfo]:
         def one(state: EncoderState, _: None) -> tuple[EncoderState, EncoderInfo]:
-            return training.step(jax.random.fold_in(key, state.step), state, model)
+            step_key = jax.random.fold_in(key, state.step)
+            return encoder_step(step_key, state, model, training)
 
         state, infos = jax.lax.scan(one, state, length=k)
         return state, jax.tree.map(lambda x: x.mean(), infos)
 
+    def judged(params: Any) -> dict[str, float]:
+        found = with_encoder(model, network_options, params)
+        return judge(found, jax.random.clone(test_key), config.n_evaluated)  # the same every time
+
     compiled = jax.jit(run)  # not donated: a checkpoint may still be reading the state
-    state = jax.jit(training.init)(init_key)
+    state = jax.jit(lambda key: init(key, training, model))(init_key)
     options = ocp.CheckpointManagerOptions(max_to_keep=1)
     with (
         ocp.CheckpointManager((out / "checkpoints").absolute(), options=options) as manager,
@@ -89,23 +104,21 @@ def train(name_or_path: str, config: ConfigDict, out: Path) -> Path:
                 log.write(step, numbers)
                 bar.update(task, completed=step)
                 if step % config.evaluate_every == 0:
-                    found = with_encoder(model, config, state.ema)
-                    log.write(step, judge(found, test_key, config.n_evaluated), "quality")
+                    log.write(step, judged(state.ema), "quality")
                 stop = told_to_stop.is_set()
                 if stop or step == n or step % config.checkpoint_every == 0:
                     manager.save(step, args=ocp.args.StandardSave(state))
                 if stop and step < n:
                     manager.wait_until_finished()
                     raise Stopped(f"stopped at step {step} of {n}")
-    found = with_encoder(model, config, state.ema)
-    numbers = judge(found, test_key, config.n_evaluated)
+    numbers = judged(state.ema)
     card["encoder"] = {
-        "training": config.to_dict(),
+        "training": settings(config),
         "cost": cost(out, k * config.batch_size),
         "quality": {name: float(f"{x:.4g}") for name, x in numbers.items()},
     }
     path = out / f"{model.name}.safetensors"
-    save_model(path, found, card)
+    save_model(path, with_encoder(model, network_options, state.ema), card)
     print(f"{path}: {card['encoder']['quality']}")
     return path
 

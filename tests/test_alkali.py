@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from data_prep.grid import WAVELENGTH_UM
 from data_prep.opacities import alkali
-from exogan_jax.grid import WAVELENGTH_UM
 
 
 @pytest.mark.parametrize(

@@ -16,21 +16,24 @@ import jax
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+import xarray as xr
+from whole_dataset import everything
 
+import exogan_jax
 from data_prep import build
 from data_prep.blocks import done_block, make_block, open_stage
 from data_prep.exogan_spectra import Builder
 from data_prep.exogan_spectra.exogan_spectra_dataset_builder import simulated_config
-from data_prep.pkgz import ChunkError, Entry
-from data_prep.plans import PublishedPlan, SimulatedPlan, find_chunks, fingerprint
-from data_prep.write_chunk import write_chunk
-from exogan_jax import cli, grid
-from exogan_jax.files.dataset import RecordSource
-from exogan_jax.physics.opacity import load_opacities
-from exogan_jax.physics.prior import sample_prior, simulate
+from data_prep.plans import SimulatedPlan, table_fingerprint
+from exogan_jax import cli
+from exogan_jax.files.dataset import RecordSource, dataset_layout
+from exogan_jax.files.opacities import EMBEDDED, load_opacities
+from exogan_jax.layout import PUBLISHED, Layout
+from exogan_jax.physics.forward import forward_model, simulate
 from exogan_jax.physics.split import SPLITS, split_fraction
 
 N, BLOCK = 230, 50
+PARAMETERS = PUBLISHED.parameters
 PLAN = SimulatedPlan(N, block_size=BLOCK)
 
 
@@ -58,34 +61,6 @@ def built(tmp_path_factory):
     builder = simulated(tmp_path_factory.mktemp("built"))
     builder.download_and_prepare()
     return builder
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    """Three chunks of 40 spectra each, numbered so that names and numbers sort differently."""
-    folder = tmp_path_factory.mktemp("chunks")
-    rng = np.random.default_rng(0)
-    for number in (2, 10, 1):
-        theta = np.float64(sample_prior(jax.random.key(number), 40))
-        entries = [Entry(f"{i}", rng.uniform(0.006, 0.03, 515), t) for i, t in enumerate(theta)]
-        write_chunk(folder / f"chunck_{number}.pkgz", entries)
-    return folder
-
-
-def osf(data_dir, chunks, **options):
-    builder = Builder(config="osf", data_dir=data_dir, **options)
-    return builder, tfds.download.DownloadConfig(manual_dir=chunks)
-
-
-def everything(folder):
-    """All depths and thetas of a dataset, sorted by theta."""
-    parts = []
-    for split in SPLITS:
-        source = RecordSource(folder, split)
-        parts.append(source.read(range(len(source))))
-    depth, theta = (np.concatenate(x) for x in zip(*parts, strict=True))
-    order = np.lexsort(theta.T)
-    return depth[order], theta[order]
 
 
 class TestWhatIsInIt:
@@ -123,7 +98,7 @@ class TestWhatIsInIt:
         low = 0.0
         for split, high in SPLITS.items():
             source = RecordSource(built.data_dir, split)
-            fraction = split_fraction(source.read(range(len(source))).theta)
+            fraction = split_fraction(source.read(range(len(source))).theta, PARAMETERS)
             assert np.all((fraction >= low) & (fraction < high))
             low = high
         theta = everything(built.data_dir)[1]
@@ -131,15 +106,24 @@ class TestWhatIsInIt:
 
     def test_spectra_are_the_forward_models(self, built):
         depth, theta = everything(built.data_dir)
-        assert np.all(theta >= grid.LOWER) and np.all(theta <= grid.UPPER)
-        expected = simulate(jax.numpy.asarray(theta[:10]), load_opacities())
+        assert np.all(theta >= PARAMETERS.lower) and np.all(theta <= PARAMETERS.upper)
+        model = forward_model(load_opacities("published"), PARAMETERS)
+        expected = simulate(model, jax.numpy.asarray(theta[:10]))
         np.testing.assert_allclose(depth[:10], expected, rtol=1e-6)
 
     def test_metadata_say_where_it_is_from(self, built):
         metadata = json.loads((Path(built.data_dir) / "metadata.json").read_text())
         assert metadata["source"] == "simulated" and metadata["seed"] == 0
-        assert metadata["opacities_fingerprint"] == fingerprint(load_opacities())
-        assert metadata["opacities_fingerprint"] != fingerprint(load_opacities("physical"))
+        assert metadata["opacities"] == "published"
+        assert metadata["opacities_fingerprint"] == table_fingerprint("published")
+        assert Layout.from_json(metadata["layout"]) == dataset_layout(built.data_dir) == PUBLISHED
+
+    @pytest.mark.parametrize("name", EMBEDDED)
+    def test_a_tables_fingerprint_is_the_one_that_its_file_records(self, name):
+        path = Path(exogan_jax.__file__).parent / "assets" / EMBEDDED[name]
+        with xr.open_dataset(path, engine="h5netcdf") as table:
+            assert table_fingerprint(name) == table.attrs["fingerprint"]
+            assert table_fingerprint(str(path)) == table.attrs["fingerprint"]
 
     def test_nothing_is_left_behind(self, built):
         assert not built.stage.exists()
@@ -198,7 +182,7 @@ class TestTheSameBytes:
 
     def test_another_seed_is_another_dataset(self):
         assert not np.array_equal(
-            PLAN.make(0).theta, SimulatedPlan(N, 1, None, BLOCK).make(0).theta
+            PLAN.make(0).theta, SimulatedPlan(N, 1, "published", BLOCK).make(0).theta
         )
 
 
@@ -225,63 +209,6 @@ class TestStage:
             SimulatedPlan(**options)
 
 
-class TestPublished:
-    @pytest.mark.parametrize("processes", [1, 2])
-    def test_all_spectra_of_all_chunks(self, published, tmp_path, processes):
-        builder, config = osf(tmp_path, published, processes=processes)
-        builder.download_and_prepare(download_config=config)
-        depth, _ = everything(builder.data_dir)
-        assert len(depth) == 120
-        plan = PublishedPlan(find_chunks(published))
-        assert [path.name for path in plan.chunks] == [f"chunck_{i}.pkgz" for i in (1, 2, 10)]
-        made = [plan.make(i) for i in range(3)]
-        order = np.lexsort(np.concatenate([x.theta for x in made]).T)
-        np.testing.assert_array_equal(depth, np.concatenate([x.depth for x in made])[order])
-        assert "CC BY 4.0" in builder.info.redistribution_info.license
-
-    def test_a_bad_chunk_is_fatal_and_named_or_left_out(self, published, tmp_path):
-        chunks = tmp_path / "chunks"
-        chunks.mkdir()
-        for path in published.iterdir():
-            body = path.read_bytes()
-            cut = path.name == "chunck_2.pkgz"
-            (chunks / path.name).write_bytes(body[: len(body) // 2] if cut else body)
-        builder, config = osf(tmp_path / "data", chunks)
-        with pytest.raises(ChunkError, match=r"chunck_2\.pkgz.*truncated"):
-            builder.download_and_prepare(download_config=config)
-        assert done_block(builder.stage, 0) and not done_block(builder.stage, 1)
-
-        problems = []
-        builder, config = osf(
-            tmp_path / "data", chunks, skip_bad=True, on_block=lambda b, n: problems.append(b)
-        )
-        builder.download_and_prepare(download_config=config)
-        assert len(everything(builder.data_dir)[0]) == 80
-        assert "chunck_2.pkgz" in problems[1].problem
-        metadata = json.loads((Path(builder.data_dir) / "metadata.json").read_text())
-        assert "chunck_2.pkgz" in metadata["skipped"][0]
-
-    def test_a_failed_build_goes_on_at_the_next_chunk(self, published, tmp_path):
-        builder, config = osf(tmp_path, published)
-        plan = PublishedPlan(find_chunks(published))
-        open_stage(builder.stage, plan)
-        make_block(plan, 0, builder.stage)
-        before = {path: path.stat().st_mtime_ns for path in builder.stage.glob("block-00000*")}
-        make_block(plan, 0, builder.stage)
-        after = {path: path.stat().st_mtime_ns for path in builder.stage.glob("block-00000*")}
-        assert before == after
-        builder.download_and_prepare(download_config=config)
-        theta = everything(builder.data_dir)[1]
-        assert len(np.unique(theta, axis=0)) == len(theta) == 120
-
-    def test_a_spectrum_twice_in_a_chunk_is_refused(self, tmp_path):
-        theta = np.array([-3.0, -4.5, -8.0, -1.0, 1.2, 1.1, 1500.0])
-        entries = [Entry("a", np.full(515, 0.01), theta)] * 2
-        write_chunk(tmp_path / "chunck_0.pkgz", entries)
-        with pytest.raises(ChunkError, match="'a' occurs twice"):
-            PublishedPlan((tmp_path / "chunck_0.pkgz",)).make(0)
-
-
 @pytest.mark.filterwarnings("ignore:label\\(\\) is deprecated:DeprecationWarning")  # TFDS's own
 class TestCommand:
     def test_it_builds_and_says_where(self, tmp_path, capsys, monkeypatch, built):
@@ -297,6 +224,7 @@ class TestCommand:
         [
             ["osf"],
             ["osf", "--chunks", "x", "--n", "3"],
+            ["osf", "--chunks", "x", "--layout", "y"],
             ["simulated", "--chunks", "x"],
             ["simulated", "--n", "0"],
             ["simulated", "--part", "2/2"],

@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from data_prep import grid
 from data_prep.opacities import calibrate, fit, netcdf, published_set
 from data_prep.pkgz import Entry
 from data_prep.write_chunk import write_chunk
-from exogan_jax import grid
-from exogan_jax.physics.opacity import load_opacities
-from exogan_jax.physics.prior import sample_prior, simulate
+from exogan_jax.files.opacities import load_opacities
+from exogan_jax.physics.forward import forward_model, simulate
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3, rayleigh_cross_section
 from exogan_jax.physics.split import split_fraction
 
@@ -20,12 +20,12 @@ INDEX = np.arange(300, 306)  # six neighbours near 2.5 um
 
 @pytest.fixture(scope="module")
 def table():
-    return load_opacities()
+    return load_opacities("published")
 
 
 @pytest.fixture(scope="module")
 def theta():
-    return np.asarray(sample_prior(jax.random.key(3), 60))
+    return np.asarray(grid.PARAMETERS.sample(jax.random.key(3), 60))
 
 
 def logs_of(table):
@@ -41,7 +41,7 @@ def layers_of(theta, table):
 
 
 def test_depth_is_that_of_the_forward_model(table, theta):
-    depth = simulate(jnp.asarray(theta), table)[:, INDEX]
+    depth = simulate(forward_model(table, grid.PARAMETERS), jnp.asarray(theta))[:, INDEX]
     bins_ = fit.Bins(depth.T, table.rayleigh.T[INDEX])
     x = jnp.asarray(logs_of(table)[INDEX], jnp.float32)
     residual = fit.residuals(x, bins_, layers_of(theta, table), table.g_weight)
@@ -157,12 +157,14 @@ def test_published_scattering_differs_little_from_the_default():
 
 
 def test_split_is_uniform_and_the_same_in_both_precisions():
-    theta = np.asarray(sample_prior(jax.random.key(0), 4000))
-    fraction = split_fraction(theta)
+    parameters = grid.PARAMETERS
+    fraction = split_fraction(parameters.sample(jax.random.key(0), 4000), parameters)
     assert abs(fraction.mean() - 0.5) < 0.02 and abs((fraction < 0.7).mean() - 0.7) < 0.03
-    levels = grid.LOWER + (grid.UPPER - grid.LOWER) * np.arange(10)[:, None] / 9
-    np.testing.assert_array_equal(split_fraction(levels), split_fraction(levels.astype(np.float32)))
-    np.testing.assert_allclose(split_fraction([grid.LOWER]), 0.0, atol=1)
+    low, high = parameters.lower, parameters.upper
+    levels = low + (high - low) * np.arange(10)[:, None] / 9
+    exact = split_fraction(levels, parameters)
+    np.testing.assert_array_equal(exact, split_fraction(levels.astype(np.float32), parameters))
+    assert len(np.unique(exact)) == 10 and np.all((exact >= 0) & (exact < 1))
 
 
 def test_calibrated_tables_are_written_and_read(tmp_path, table, theta):

@@ -1,4 +1,4 @@
-"""Retrieval with a tiny untrained model: the bookkeeping, not the astronomy."""
+"""Retrieval of many with a tiny untrained model: the bookkeeping, not the astronomy."""
 
 from dataclasses import replace
 
@@ -6,60 +6,51 @@ import jax
 import numpy as np
 import pytest
 from scipy.stats import norm
+from tiny_model import LAYOUT, D, random_model
 
-from exogan_jax import grid
 from exogan_jax.api import retrieve
-from exogan_jax.aspa import decode
-from exogan_jax.gan.encoder import Encoder
-from exogan_jax.gan.model import GeneratorError, Model
-from exogan_jax.gan.nets import networks
+from exogan_jax.gan.npe import Encoder
 from exogan_jax.physics.observation import Observation
-from exogan_jax.retrieval import catalogue
-from exogan_jax.retrieval.encode import N_FEATURES
-from exogan_jax.retrieval.results import concatenate
+from exogan_jax.retrieval.catalogue import _retrieve_all
+from exogan_jax.retrieval.encode import n_features
+from exogan_jax.retrieval.result import concatenate
+from exogan_jax.retrieval.settings import Settings
 
 pytestmark = pytest.mark.optax
-OPTIONS = {"n_starts": 4, "n_steps": 5}
-N = 50  # points of the longest spectrum: one program for all tests with as many spectra
-
-
-@pytest.fixture(autouse=True)
-def short_chains(monkeypatch):
-    """The bookkeeping does not need converged samples."""
-    monkeypatch.setattr(catalogue, "N_BURN", (60, 60))
-    monkeypatch.setattr(catalogue, "KEEP_EVERY", (20, 20))
+# Short chains: the bookkeeping does not need converged samples.
+OPTIONS = {"n_starts": 4, "n_steps": 5, "n_burn": 60, "keep_every": 20}
+N = 30  # points of the longest spectrum: one program for all tests with as many spectra
 
 
 @pytest.fixture(scope="module")
-def model() -> Model:
-    options = {"width": 8, "depth": 1, "latent_dim": 6}
-    nets = networks("compact", **options)
-    z, array = np.zeros((1, 6), np.float32), np.zeros((1, 33, 33), np.float32)
-    return Model(
-        name="tiny",
-        network="compact",
-        options=tuple(sorted(options.items())),
-        generator=nets.generator.init(jax.random.key(0), z),
-        discriminator=nets.discriminator.init(jax.random.key(1), array),
-        error=GeneratorError(np.full(515, 0.02), np.full(14, 1e-4), np.full(14, 1e-4)),
-    )
+def model():
+    return random_model()
 
 
 def observation(n: int, seed: int = 0) -> Observation:
     rng = np.random.default_rng(seed)
-    wavelength = np.sort(rng.uniform(0.5, 10, n))
+    wavelength = np.sort(rng.uniform(0.6, 5.0, n))
     depth = 0.01 + 1e-4 * rng.normal(size=n)
     return Observation(wavelength, np.zeros(n), depth, np.full(n, 1e-4))
+
+
+def complete() -> Observation:
+    n = LAYOUT.n_wavelength
+    depth = np.linspace(0.01, 0.011, n)
+    return Observation(LAYOUT.wavelength_um, np.zeros(n), depth, np.full(n, 1e-5))
 
 
 def test_shapes_and_meaning_of_the_result(model):
     result = retrieve([observation(20), observation(N, 1), observation(9, 2)], model, **OPTIONS)
     assert len(result) == 3 and result.names == ("0", "1", "2")
-    assert result.samples.shape == (3, 512, 7) and result.depth.shape == (3, 512, 515)
-    assert result.aspa.shape == (3, 33, 33)
+    assert result.samples.shape == (3, 512, D) and result.depth.shape == (3, 512, 60)
+    assert result.aspa.shape == (3, LAYOUT.side, LAYOUT.side)
     np.testing.assert_allclose(result.weights.sum(axis=1), 1.0)
     assert np.all((result.effective_sample_size >= 1) & (result.effective_sample_size <= 512))
     assert np.all(np.isnan(result.log_evidence)) and np.all(np.isfinite(result.loss))
+    assert np.all((result.acceptance > 0) & (result.acceptance < 1))
+    assert result.parameters == LAYOUT.parameters
+    np.testing.assert_array_equal(result.wavelength_um, LAYOUT.wavelength_um)
 
 
 def test_result_depends_on_neither_chunks_nor_neighbours(model):
@@ -97,53 +88,91 @@ def test_progress_counts_observations(model):
     assert seen == [(2, 3), (3, 3)]
 
 
-def test_paper_likelihood_weighs_starts_by_the_pixel_loss(model):
-    wavelength = grid.WAVELENGTH_UM[334:384]
-    wfc3 = Observation(wavelength, np.zeros(50), np.linspace(0.01, 0.011, 50), np.full(50, 1e-5))
-    result = retrieve(wfc3, model, likelihood="paper", **OPTIONS)
-    expected = np.exp(-(result.loss - result.loss.min()) / 0.3)
-    np.testing.assert_allclose(result.weights, expected / expected.sum(), rtol=1e-3)
+def test_another_seed_or_name_of_the_model_compiles_nothing(model):
+    retrieve(observation(N), model, seed=1, **OPTIONS)
+    compiled = _retrieve_all._cache_size()
+    retrieve(observation(N), replace(model, name="another"), seed=2, **OPTIONS)
+    assert _retrieve_all._cache_size() == compiled
 
 
 def test_an_encoder_starts_where_it_says(model):
-    network = Encoder(latent_dim=6, width=8, depth=1)
-    variables = network.init(jax.random.key(2), np.zeros((1, N_FEATURES), np.float32))
+    network = Encoder(latent_dim=4, width=8, depth=1)
+    example = np.zeros((1, n_features(LAYOUT.n_wavelength)), np.float32)
+    variables = network.init(jax.random.key(2), example)
     # One that is sure of z = 0.9, whatever it sees.
-    bias = np.concatenate([np.full(6, norm.ppf(0.95)), np.full(6, 6.0), np.zeros(15)])
+    bias = np.concatenate([np.full(4, norm.ppf(0.95)), np.full(4, 6.0), np.zeros(6)])
     variables["params"]["last"]["bias"] = bias.astype(np.float32)
     sure = replace(model, encoder=variables, encoder_options=(("depth", 1), ("width", 8)))
-    wavelength = grid.WAVELENGTH_UM[334:384]
-    wfc3 = Observation(wavelength, np.zeros(50), np.linspace(0.01, 0.011, 50), np.full(50, 1e-5))
     options = {"likelihood": "paper", "n_starts": 4, "n_steps": 1}
     there, anywhere, without = (
-        retrieve(wfc3, m, encoder=encoder, **options)
+        retrieve(complete(), m, encoder=encoder, rate=1e-3, **options)
         for m, encoder in ((sure, True), (sure, False), (model, True))
     )
-    expected = np.asarray(decode(model.generate(np.full(6, 0.9, np.float32)))[1])
+    drawing = model.generate(np.full(4, 0.9, np.float32))
+    expected = np.asarray(model.values(drawing).theta)
     spread = np.ptp(anywhere.samples[0], axis=0)
     assert np.all(np.abs(there.samples[0] - expected) < 0.1 * spread + 1e-2)
     np.testing.assert_array_equal(anywhere.samples, without.samples)
 
 
-def test_summary_has_units_of_the_papers_jupiter(model):
-    summary = retrieve(observation(N), model, names=["HD 1 b"], **OPTIONS).summary()
-    assert summary["name"][0] == "HD 1 b"
+def test_settings_suit_the_model_and_say_what_is_wrong():
+    encoded, plain = Settings().for_model(True), Settings().for_model(False)
+    assert encoded.encoder and not plain.encoder and encoded.n_steps < plain.n_steps
+    assert Settings(n_steps=7, encoder=False).for_model(True) == Settings(n_steps=7).for_model(
+        False
+    )
+    for change in ({"n_burn": -1}, {"keep_every": 0}, {"rate": 0.0}, {"seed": -1}):
+        with pytest.raises(ValueError, match=next(iter(change))):
+            Settings(**change)
+    with pytest.raises(TypeError, match="widht"):
+        retrieve(observation(20), widht=3)
+
+
+def test_summary_has_units_and_ordered_quantiles(model):
+    result = retrieve([observation(N), observation(N, 1)], model, names=["HD 1 b", "2"], **OPTIONS)
+    summary = result.summary()
+    assert list(summary["name"]) == ["HD 1 b", "2"]
     radius = summary["planet_radius_q50"][0]
     np.testing.assert_allclose(radius.to_value("m"), radius.value * 6.9911e7)
     assert summary["temperature_q16"].unit == "K"
-    for name in grid.PARAMETERS:
-        values = [
-            np.asarray(
-                summary[f"{name}_{q}"].value
-                if name in grid.PARAMETERS[4:]
-                else summary[f"{name}_{q}"]
-            )[0]
-            for q in ("q16", "q50", "q84")
-        ]
-        assert values == sorted(values)
-    assert {"reduced_chi2", "effective_sample_size", "log_evidence", "flags"} <= set(
-        summary.colnames
-    )
+    for i, name in enumerate(LAYOUT.parameters.names):
+        values = [np.asarray(summary[f"{name}_{q}"], float) for q in ("q16", "q50", "q84")]
+        np.testing.assert_allclose(values, result.quantiles()[:, :, i].T)
+        assert np.all(np.diff(values, axis=0) >= 0)
+    diagnostics = {"reduced_chi2", "effective_sample_size", "acceptance", "log_evidence", "flags"}
+    assert diagnostics <= set(summary.colnames)
+
+
+def test_a_retrieval_is_a_sequence_of_posteriors(model):
+    result = retrieve([observation(N, s) for s in range(3)], model, names=list("abc"), **OPTIONS)
+    one = result[1]
+    assert one.name == "b" and one.samples.shape == (512, D) and isinstance(one.reduced_chi2, float)
+    np.testing.assert_array_equal(one.quantiles(), result.quantiles()[1])
+    assert list(one.summary()["name"]) == ["b"]
+    assert one.summary()["temperature_q50"][0] == result.summary()["temperature_q50"][1]
+    assert [posterior.name for posterior in result] == ["a", "b", "c"]
+    assert result[-1].name == "c" and result[1:].names == ("b", "c")
+    with pytest.raises(IndexError):
+        result[3]
+    equal = one.equal_samples(100)
+    assert equal.shape == (100, D) and np.isin(equal[:, 0], one.samples[:, 0]).all()
+    with pytest.raises(ValueError, match="cannot be joined"):
+        concatenate([result, replace(result, n_chains=1)])
+
+
+def test_a_chain_is_a_walker_and_a_draw_one_of_its_states(model):
+    result = retrieve([observation(N), observation(N, 1)], model, **(OPTIONS | {"keep_every": 1}))
+    tree = result[1].to_datatree()
+    temperature = tree["posterior"]["temperature"]
+    assert temperature.dims == ("chain", "draw") and temperature.shape == (64, 8)
+    np.testing.assert_array_equal(temperature.values.ravel(), result[1].samples[:, 2])
+    # Neighbouring states of a walker are often the same; those of neighbouring walkers are not.
+    stays = (temperature.diff("draw") == 0).mean()
+    assert float(stays) > 0.1 > float((temperature.diff("chain") == 0).mean())
+    both = result.to_datatree()
+    assert both["posterior_predictive"]["transit_depth"].dims[:3] == ("chain", "draw", "spectrum")
+    np.testing.assert_array_equal(both["posterior"]["temperature"][:, :, 1], temperature)
+    assert float(tree["constant_data"]["reduced_chi2"]) == result.reduced_chi2[1]
 
 
 @pytest.mark.parametrize(
@@ -151,6 +180,7 @@ def test_summary_has_units_of_the_papers_jupiter(model):
     [
         ({"likelihood": "student"}, "gaussian, paper"),
         ({"n_starts": 0}, "at least 1"),
+        ({"chunk": 0}, "at least 1"),
         ({"names": ["a", "b"]}, "distinct, one per observation"),
     ],
 )

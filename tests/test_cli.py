@@ -1,5 +1,7 @@
 """The command line with a retrieval that costs nothing: what it writes, says and returns."""
 
+import dataclasses
+import io
 import os
 import re
 import subprocess
@@ -10,18 +12,22 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from astropy.table import QTable
-from fake_results import TRUTH, make_observation, make_retrieval
+from fake_results import OTHER, TRUTH, make_observation, make_retrieval
+from rich.console import Console
 from test_spectra import BAD_PARS, BAD_TABLES, GOOD
 
 from exogan_jax import __version__, api, cli
-from exogan_jax.files import checkpoints, plots, results
+from exogan_jax.files import headers, posteriors, report, weights
+from exogan_jax.files.par import truth_of
 from exogan_jax.files.spectra import read_spectrum, write_spectrum
-from exogan_jax.retrieval.results import concatenate
+from exogan_jax.layout import PUBLISHED
+from exogan_jax.retrieval.result import concatenate
+from exogan_jax.retrieval.settings import Settings
 
 FIGURES = ["aspa.png", "corner.png", "histograms.png", "spectrum.png"]
 
 
-THE_MODEL = SimpleNamespace(encoder=None)
+THE_MODEL = SimpleNamespace(encoder=None, layout=PUBLISHED)
 
 
 class FakeRetrieve:
@@ -29,16 +35,19 @@ class FakeRetrieve:
 
     def __init__(self):
         self.calls = []
+        self.model = THE_MODEL
         self.fail_after = None
 
-    def __call__(self, observations, model, *, names, progress, on_result, **options):
-        self.calls.append((list(names), options))
-        assert model is THE_MODEL and len(observations) == len(names)
+    def __call__(self, observations, model, *, names, settings, progress, on_result):
+        self.calls.append((list(names), settings))
+        assert model is self.model and len(observations) == len(names)
         parts = []
         for start in range(0, len(names), 2):
             if self.fail_after is not None and start >= self.fail_after:
                 raise KeyboardInterrupt
-            part = make_retrieval(*names[start : start + 2], seed=options["seed"])
+            part = make_retrieval(
+                *names[start : start + 2], seed=settings.seed, layout=self.model.layout
+            )
             on_result(part)
             progress(min(start + 2, len(names)), len(names))
             parts.append(part)
@@ -49,7 +58,8 @@ class FakeRetrieve:
 def fake(monkeypatch):
     fake = FakeRetrieve()
     monkeypatch.setattr(api, "retrieve", fake)
-    monkeypatch.setattr(checkpoints, "load_model", lambda name=None: THE_MODEL)
+    monkeypatch.setattr(weights, "load_model", lambda name=None: fake.model)
+    monkeypatch.setattr(headers, "model_layout", lambda name=None: fake.model.layout)
     return fake
 
 
@@ -62,7 +72,7 @@ def no_figures(monkeypatch):
 def spectra(tmp_path):
     paths = [tmp_path / f"planet_{letter}.dat" for letter in "abc"]
     for path in paths:
-        write_spectrum(path, make_observation(), truth=TRUTH)
+        write_spectrum(path, make_observation(), truth=truth_of(TRUTH, PUBLISHED.parameters))
     return [str(path) for path in paths]
 
 
@@ -84,25 +94,48 @@ def test_one_spectrum_with_all_its_files(tmp_path, capsys, fake, spectra):
     assert status == 0 and errors(err) == [], err
     names, used = fake.calls[0]
     assert names == ["planet_a"]
-    assert used == {
-        "seed": 3,
-        "n_starts": 8,
-        "n_steps": 5,
-        "likelihood": "gaussian",
-        "encoder": False,
-    }
+    assert used == Settings(seed=3, n_starts=8, n_steps=5).for_model(has_encoder=False)
     folder = out / "planet_a"
     assert sorted(p.name for p in folder.iterdir()) == sorted([*FIGURES, "posterior.nc"])
-    attrs = results.read_attrs(folder / "posterior.nc")
-    assert attrs["seed"] == 3 and attrs["model"] == checkpoints.DEFAULT_MODEL
+    attrs = posteriors.read_attrs(folder / "posterior.nc")
+    assert attrs["seed"] == 3 and attrs["model"] == weights.DEFAULT_MODEL == "physical"
+    assert attrs["star_radius"] == 1 and attrs["encoder"] == 0 and attrs["n_steps"] == 5
+    assert set(vars(used)) <= set(attrs)
     assert attrs["input_sha256"] == read_spectrum(spectra[0]).sha256
     assert attrs["exogan_jax_version"] == __version__
     table = QTable.read(out / "summary.ecsv")
     assert list(table["name"]) == ["planet_a"]
     # The table on the screen: a row a parameter, with the truth.
-    rows = [line for line in text.splitlines() if re.match(r"\s*(log10|mass|radius|temp)", line)]
-    assert len(rows) == 7 and "1450" in rows[-1] and "K" in rows[-1]
+    rows = [line.split() for line in text.splitlines()]
+    rows = {row[0]: row[1:] for row in rows if row and row[0] in PUBLISHED.parameters.names}
+    assert tuple(rows) == PUBLISHED.parameters.names
+    assert tuple(row[-2] for row in rows.values()) == PUBLISHED.parameters.units
+    truth = [float(row[-1]) for row in rows.values()]
+    np.testing.assert_allclose(truth, TRUTH, rtol=0.01)
     assert len(text.splitlines()) <= 24
+
+
+@pytest.mark.parametrize("spread", [0.01, 1.0, 30.0])
+def test_the_table_fits_80_columns(spread):
+    """Whatever the errors, all seven are shown, and every number has a decimal to spare of them."""
+    made = make_retrieval("a_planet_with_a_long_name", "b", n_samples=64)
+    samples = TRUTH + spread * (made.samples - TRUTH)
+    wide = dataclasses.replace(made, samples=samples.astype(np.float32))
+    console = Console(width=80, height=25, file=io.StringIO())
+    report.print_report(wide, [None, None], console)
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80 and len(lines) == 3
+    assert " ".join(lines[0].split()) == "spectrum H2O CO2 CO CH4 M [M_J] R [R_J] T [K] chi2"
+    assert all(line.count("±") == 7 and "…" not in line[9:] for line in lines[1:])
+
+
+def test_what_has_no_room_is_said_to_be_in_the_table():
+    made = make_retrieval("a", "b", n_samples=64)
+    console = Console(width=50, height=25, file=io.StringIO())
+    report.print_report(made, [None, None], console)
+    text = console.file.getvalue()
+    assert max(map(len, text.splitlines())) <= 50
+    assert re.search(r"\d more parameters in summary.ecsv", text) and "chi2" in text
 
 
 def test_many_spectra_fit_one_screen(tmp_path, capsys, fake, no_figures):
@@ -115,6 +148,38 @@ def test_many_spectra_fit_one_screen(tmp_path, capsys, fake, no_figures):
     assert len(text.splitlines()) <= 26 and max(map(len, text.splitlines())) <= 80
     assert re.search(r"\.\.\. and \d+ more", text)
     assert len(QTable.read(tmp_path / "out" / "summary.ecsv")) == 24
+
+
+def test_another_problem_is_reported_and_drawn(tmp_path, capsys, fake, spectra):
+    fake.model = SimpleNamespace(encoder=None, layout=OTHER)
+    out = tmp_path / "out"
+    status, text, err = run(capsys, spectra[0], "--out", out)
+    assert status == 0 and errors(err) == [] and "not retrieved: CH4, CO, CO2, H2O" in err
+    rows = [line.split() for line in text.splitlines()]
+    rows = {row[0]: row[1:] for row in rows if row and row[0] in OTHER.parameters.names}
+    assert tuple(rows) == OTHER.parameters.names
+    assert rows["radius"][-2] == "R_E" and float(rows["radius"][-1]) == pytest.approx(13.2, abs=0.1)
+    assert sorted(p.name for p in (out / "planet_a").iterdir()) == sorted(
+        [*FIGURES, "posterior.nc"]
+    )
+    status, text, _ = run(capsys, *spectra, "--out", out, "--no-plots")
+    heading = " ".join(text.splitlines()[0].split())
+    assert heading == "spectrum NH3 M [M_E] R [R_E] T [K] log10_cloud chi2"
+    assert "radius_q50" in QTable.read(out / "summary.ecsv").colnames
+    # The published problem's results are not these: another model's layout is computed anew.
+    fake.model = THE_MODEL
+    run(capsys, *spectra, "--out", out, "--no-plots")
+    assert [len(names) for names, _ in fake.calls] == [1, 2, 3]
+
+
+def test_points_off_the_models_grid_are_left_out(tmp_path, capsys, fake, no_figures):
+    path = tmp_path / "wide.dat"
+    path.write_text("0.5 0.0145 1e-4\n" + GOOD)
+    _, _, err = run(capsys, path, "--out", tmp_path / "published")
+    assert "left out" not in err
+    fake.model = SimpleNamespace(encoder=None, layout=OTHER)
+    _, _, err = run(capsys, path, "--out", tmp_path / "other")
+    assert "left out 1 point outside 0.79-8.5 um" in err
 
 
 @pytest.mark.parametrize("case", [*BAD_TABLES, *BAD_PARS])
@@ -207,7 +272,7 @@ def test_a_file_name_that_is_no_text(tmp_path, capsys, fake, no_figures):
 
 
 def test_figures_that_fail_keep_the_results(tmp_path, capsys, fake, spectra, monkeypatch):
-    def fail(directory, retrieval, observation, truth):
+    def fail(directory, posterior, observation, truth):
         if directory.name == "planet_b":
             raise RuntimeError("no\nfonts")
 
@@ -221,7 +286,8 @@ def test_figures_that_fail_keep_the_results(tmp_path, capsys, fake, spectra, mon
 def test_figures_are_drawn_again_only_when_stale(tmp_path, capsys, fake, spectra, monkeypatch):
     drawn = []
 
-    def draw(directory, retrieval, observation, truth):
+    def draw(directory, posterior, observation, truth):
+        np.testing.assert_allclose(truth, TRUTH, rtol=1e-6)
         drawn.append(directory.name)
         for name in FIGURES:
             (directory / name).write_bytes(b"")
@@ -249,7 +315,7 @@ def test_unusable_out(tmp_path, capsys, fake, spectra, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(results, "write_summary", full)
+    monkeypatch.setattr(posteriors, "write_summary", full)
     status, _, err = run(capsys, spectra[0], "--out", tmp_path / "full")
     assert status == 2 and "No space left" in errors(err)[0] and len(errors(err)) == 1
 
@@ -281,6 +347,8 @@ def test_paper_likelihood_needs_full_sections(tmp_path, capsys, fake, spectra):
         ["retrieve", "x.dat", "--out", "o", "--seed", "-1"],
         ["retrieve", "x.dat", "--out", "o", "--seed", "a"],
         ["retrieve", "x.dat", "--out", "o", "--likelihood", "other"],
+        ["retrieve", "x.dat", "--out", "o", "--sede", "1"],
+        ["retrieve", "x.dat", "--out", "o", "--over"],
         ["train"],
     ],
 )
@@ -318,17 +386,19 @@ def test_bundled_example(tmp_path, capsys, fake, no_figures):
     status, text, _ = run(capsys, "--example", "--out", tmp_path / "out")
     assert status == 0 and "example" in text
     assert np.isfinite(
-        results.read_posterior(tmp_path / "out/example/posterior.nc")[0].samples
+        posteriors.read_posterior(tmp_path / "out/example/posterior.nc")[0].samples
     ).all()
-
-
-def test_plots_module_is_what_the_run_uses():
-    from exogan_jax.files import rundir
-
-    assert rundir.save_figures is plots.save_figures
 
 
 def test_models_lists_what_ships(capsys):
     assert cli.main(["models"]) == 0
     out = capsys.readouterr().out
-    assert "compact*" in out and "physical" in out
+    assert "physical*" in out and "published " in out and "published*" not in out
+    assert "retrieves log10_h2o, " in out
+
+
+def test_help_names_no_problem(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["retrieve", "--help"])
+    text = capsys.readouterr().out.lower()
+    assert not any(gas in text for gas in PUBLISHED.parameters.gases if len(gas) > 2)

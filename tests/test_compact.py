@@ -4,40 +4,44 @@ import numpy as np
 import pytest
 
 from exogan_jax import aspa
+from exogan_jax.folding import expand, reduce
 from exogan_jax.gan.compact import (
-    expand_values,
     fit_whitening,
     fold,
-    reduce_values,
     set_whitening,
     whitened_difference,
     whitened_gradient,
 )
 from exogan_jax.gan.nets import networks
+from exogan_jax.layout import PUBLISHED
+
+N = PUBLISHED.n_vector
 
 
 @pytest.fixture(scope="module")
 def values():
     # Correlated values of very different spread, as an ASPA's are.
     rng = np.random.default_rng(0)
-    mixing = rng.normal(size=(40, 564)) * np.geomspace(0.1, 1e-5, 40)[:, None]
+    mixing = rng.normal(size=(40, N)) * np.geomspace(0.1, 1e-5, 40)[:, None]
     return (0.5 + rng.normal(size=(3000, 40)) @ mixing).astype(np.float32)
 
 
-def test_layout_agrees_with_the_encoding():
+def test_vector_agrees_with_the_encoding():
     rng = np.random.default_rng(1)
     depth = jnp.asarray(rng.uniform(0.01, 0.02, 515), jnp.float32)
     theta = jnp.array([-3.0, -4.0, -5.0, -6.0, 1.2, 1.1, 1500.0])
-    image = aspa.encode(depth, theta)[None]
-    values = reduce_values(image)
-    assert values.shape == (1, 564)
-    np.testing.assert_allclose(expand_values(values), image, atol=1e-6)
-    np.testing.assert_allclose(values[0, -1], -theta[0] / 8, rtol=1e-6)
+    image = aspa.encode(depth, theta)
+    vector = PUBLISHED.vector(PUBLISHED.pack(depth, theta))
+    assert vector.shape == (564,)
+    np.testing.assert_allclose(expand(PUBLISHED, vector), image, atol=1e-6)
+    np.testing.assert_allclose(reduce(PUBLISHED, image), vector, atol=1e-6)
+    np.testing.assert_allclose(vector[-1], -theta[0] / 8, rtol=1e-6)
 
 
 def test_reduce_inverts_expand():
-    values = jax.random.uniform(jax.random.key(0), (3, 564))
-    np.testing.assert_allclose(reduce_values(expand_values(values)), values, atol=1e-5)
+    vectors = jax.random.uniform(jax.random.key(0), (3, N))
+    there_and_back = jax.vmap(lambda v: reduce(PUBLISHED, expand(PUBLISHED, v)))
+    np.testing.assert_allclose(there_and_back(vectors), vectors, atol=1e-5)
 
 
 def test_whitened_coordinates_are_uncorrelated_down_to_the_floor(values):
@@ -56,17 +60,17 @@ def test_whitened_coordinates_are_uncorrelated_down_to_the_floor(values):
 
 def test_gradient_in_whitened_coordinates_follows_the_chain_rule(values):
     whitening = fit_whitening(values)
-    direction = jax.random.normal(jax.random.key(1), (33, 33))
+    direction = jax.random.normal(jax.random.key(1), (N,))
 
-    def score(image):
-        return jnp.sum(jnp.sin(3 * image) * direction[None], axis=(1, 2))
+    def score(pixels):
+        return jnp.sin(3 * pixels) @ direction
 
     def of_coordinates(coordinates):
-        return score(expand_values(whitening.mean[None] + coordinates @ whitening.basis)).sum()
+        return score(whitening.mean[None] + coordinates @ whitening.basis).sum()
 
-    coordinates = 0.1 * jax.random.normal(jax.random.key(2), (2, 564))
-    image = expand_values(whitening.mean[None] + coordinates @ whitening.basis)
-    by_pixel = jax.grad(lambda x: score(x).sum())(image)
+    coordinates = 0.1 * jax.random.normal(jax.random.key(2), (2, N))
+    pixels = whitening.mean[None] + coordinates @ whitening.basis
+    by_pixel = jax.grad(lambda x: score(x).sum())(pixels)
     np.testing.assert_allclose(
         whitened_gradient(by_pixel, whitening),
         jax.grad(of_coordinates)(coordinates),
@@ -77,21 +81,21 @@ def test_gradient_in_whitened_coordinates_follows_the_chain_rule(values):
 
 def test_folding_changes_nothing_that_is_computed(values):
     whitening, finer = fit_whitening(values), fit_whitening(values, 1e-4)
-    whitened = networks("compact", width=16, depth=1, whitened=True)
-    plain = networks("compact", width=16, depth=1)
+    whitened = networks("compact", PUBLISHED, width=16, depth=1, whitened=True)
+    plain = networks("compact", PUBLISHED, width=16, depth=1)
     g = whitened.generator.init(jax.random.key(0), jnp.zeros((1, 100)))
-    d = whitened.discriminator.init(jax.random.key(1), jnp.zeros((1, 33, 33)))
+    d = whitened.discriminator.init(jax.random.key(1), jnp.zeros((1, N)))
     z = jax.random.uniform(jax.random.key(2), (4, 100), minval=-1.0)
-    images = whitened.generator.apply(
+    drawn = whitened.generator.apply(
         {"params": g["params"], "batch_stats": set_whitening({}, finer)}, z
     )
     logits = whitened.discriminator.apply(
-        {"params": d["params"], "batch_stats": set_whitening({}, whitening)}, images
+        {"params": d["params"], "batch_stats": set_whitening({}, whitening)}, drawn
     )
     folded_g, folded_d = fold(g["params"], d["params"], finer, whitening)
-    np.testing.assert_allclose(plain.generator.apply({"params": folded_g}, z), images, atol=1e-5)
+    np.testing.assert_allclose(plain.generator.apply({"params": folded_g}, z), drawn, atol=1e-5)
     np.testing.assert_allclose(
-        plain.discriminator.apply({"params": folded_d}, images), logits, rtol=1e-2, atol=1e-2
+        plain.discriminator.apply({"params": folded_d}, drawn), logits, rtol=1e-2, atol=1e-2
     )
 
 
@@ -99,9 +103,8 @@ def test_whitened_difference_weighs_by_spread(values):
     whitening = fit_whitening(values, 1e-3)
     spread = np.linalg.norm(np.asarray(whitening.basis), axis=1)
     step = jnp.diag(jnp.asarray([1.0, 2.0, 3.0])) @ whitening.basis[-3:]  # three coordinates move
-    difference = expand_values(step)
-    plain = np.asarray(whitened_difference(whitening)(difference))
+    plain = np.asarray(whitened_difference(whitening)(step))
     np.testing.assert_allclose(plain[:, -3:], np.diag([1.0, 2.0, 3.0]), atol=1e-3)
-    weighted = np.asarray(whitened_difference(whitening, 0.5)(difference))
+    weighted = np.asarray(whitened_difference(whitening, 0.5)(step))
     expected = np.sqrt(spread[-3:] / spread.mean()) * [1.0, 2.0, 3.0]
     np.testing.assert_allclose(np.diag(weighted[:, -3:]), expected, rtol=1e-2)

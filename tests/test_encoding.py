@@ -10,23 +10,25 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from exogan_jax import grid, load_model
-from exogan_jax.files.checkpoints import model_names
+from exogan_jax import load_model
+from exogan_jax.files.weights import model_names
 from exogan_jax.gan.model import GeneratorError
+from exogan_jax.layout import PUBLISHED
 from exogan_jax.physics.observation import Observation
-from exogan_jax.retrieval.encode import carried_back
+from exogan_jax.retrieval.encode import carry_back
 from exogan_jax.retrieval.likelihood import UNIT, depth_target
 from experiments import train_encoder
 from experiments.training.configure import load_config
 from experiments.training.designs import Design, design, observe
-from experiments.training.encoding import judge
+from experiments.training.encoding import drawn, judge, measure_radius
 
 CONFIG = Path(__file__).parents[1] / "experiments" / "configs" / "encoder.py"
 pytestmark = pytest.mark.optax
 
 
 def test_designs_differ_and_are_usable():
-    plans = jax.jit(jax.vmap(design))(jax.random.split(jax.random.key(0), 500))
+    keys = jax.random.split(jax.random.key(0), 500)
+    plans = jax.jit(jax.vmap(lambda key: design(key, PUBLISHED)))(keys)
     seen = np.asarray(plans.seen).sum(axis=1)
     assert seen.min() >= 1 and (seen == 515).mean() > 0.05 and (seen < 60).mean() > 0.1
     assert bool((jnp.diff(plans.bin, axis=1) >= 0).all()) and int(plans.bin.max()) < 515
@@ -38,19 +40,19 @@ def test_designs_differ_and_are_usable():
 
 def test_a_made_up_observation_is_what_the_likelihood_makes_of_a_real_one():
     model = load_model()
-    array = model.generate(jnp.full(7, 0.3))
+    values = model.values(model.generate(jnp.full(7, 0.3)))
     k = np.arange(515) // 4
     plan = Design(jnp.ones(515), jnp.asarray(k), jnp.full(515, 0.5))
     none = GeneratorError(jnp.zeros(515), jnp.zeros(14), jnp.zeros(14))
-    made = observe(jax.random.key(0), array, plan, none)
+    made = observe(jax.random.key(0), values, plan, none, PUBLISHED)
     # The same bins, as an observer would state them.
     depth = np.asarray(made.depth, np.float64) * UNIT + float(made.reference)
-    log_edge = np.log(grid.WAVELENGTH_UM)
+    log_edge = np.log(PUBLISHED.wavelength_um)
     centre = np.exp([log_edge[k == b].mean() for b in range(100)])
-    half = 0.5 * np.array([np.ptp(grid.WAVELENGTH_UM[k == b]) * 4 / 3 for b in range(100)])
+    half = 0.5 * np.array([np.ptp(PUBLISHED.wavelength_um[k == b]) * 4 / 3 for b in range(100)])
     seen = Observation(centre, half, depth[::4][:100], np.full(100, 0.5 * UNIT))
-    target = depth_target(seen, GeneratorError(*(np.asarray(x, float) + 1e-12 for x in none)))
-    back = carried_back(target)
+    tiny = GeneratorError(*(np.asarray(x, float) + 1e-12 for x in none))
+    back = carry_back(depth_target(seen, PUBLISHED, tiny), 515)
     inner = slice(8, 390)
     shift = (float(back.reference) - float(made.reference)) / UNIT
     error = np.abs(np.asarray(back.depth) + shift - np.asarray(made.depth))[inner]
@@ -60,15 +62,27 @@ def test_a_made_up_observation_is_what_the_likelihood_makes_of_a_real_one():
 
 
 def test_errors_are_those_that_the_likelihood_assumes():
-    array = load_model().generate(jnp.zeros(7))
+    model = load_model()
+    values = model.values(model.generate(jnp.zeros(7)))
     plan = Design(jnp.ones(515), jnp.arange(515), jnp.full(515, 0.7))
     none = GeneratorError(jnp.zeros(515), jnp.zeros(14), jnp.zeros(14))
     keys = jax.random.split(jax.random.key(1), 400)
-    many = jax.jit(jax.vmap(observe, (0, None, None, None)))(keys, array, plan, none)
+    many = jax.jit(jax.vmap(lambda key: observe(key, values, plan, none, PUBLISHED)))(keys)
     seen = np.asarray(many.information[0]) > 0
-    assert seen.sum() == grid.N_ENCODED
+    assert seen.sum() == PUBLISHED.n_usable
     np.testing.assert_allclose(np.asarray(many.depth)[:, seen].std(axis=0).mean(), 0.7, rtol=0.02)
     np.testing.assert_allclose(many.information[0][seen], 1 / 0.49, rtol=1e-5)
+
+
+def test_radius_is_that_of_the_generated_spectra():
+    model = load_model("published")
+    mean, spread = measure_radius(model, jax.random.key(5), 500)
+    z = drawn(jax.random.key(5), model, 500)
+    depth = jax.vmap(lambda x: PUBLISHED.unpack(model.values(model.generate(x)))[0])(z)
+    radius = np.sqrt(np.asarray(depth, np.float64).mean(axis=1))
+    np.testing.assert_allclose([mean, spread], [radius.mean(), radius.std()], rtol=1e-3)
+    # The shipped encoders' constants, which they were trained with.
+    np.testing.assert_allclose([mean, spread], model.encoder_network.radius, rtol=0.2)
 
 
 def test_shipped_encoders_are_calibrated_on_observations_they_never_saw():
@@ -87,7 +101,7 @@ def test_training_learns_resumes_and_ships(tmp_path, monkeypatch):
         "checkpoint_every=20", "evaluate_every=60", "n_evaluated=64",
     ]  # fmt: skip
     config = load_config(CONFIG, changes)
-    whole = train_encoder.train("compact", config, tmp_path / "whole")
+    whole = train_encoder.train("published", config, tmp_path / "whole")
     # Told to stop after the first call, and started again.
     out = tmp_path / "stopped"
     real = train_encoder.RunLog.write
@@ -98,13 +112,15 @@ def test_training_learns_resumes_and_ships(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch, pytest.raises(train_encoder.Stopped, match="step 20"):
         patch.setattr(train_encoder.RunLog, "write", write)
-        train_encoder.train("compact", config, out)
-    resumed = load_model(train_encoder.train("compact", config, out))
+        train_encoder.train("published", config, out)
+    resumed = load_model(train_encoder.train("published", config, out))
     jax.tree.map(np.testing.assert_array_equal, resumed, load_model(whole))
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     losses = [line["loss"] for line in lines if line["group"] == "train"]
     assert len(losses) == 3 and losses[-1] < losses[0] - 0.2
     model = load_model(whole)
-    assert dict(model.encoder_options) == {"width": 24, "depth": 1}
+    options = dict(model.encoder_options)
+    assert (options["width"], options["depth"]) == (24, 1)
+    assert model.encoder_network.radius == options["radius"] != (0.118, 0.02)
     z = jnp.full(7, 0.5)
-    np.testing.assert_array_equal(model.generate(z), load_model().generate(z))
+    np.testing.assert_array_equal(model.generate(z), load_model("published").generate(z))

@@ -2,13 +2,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from exogan_jax.retrieval.ensemble import N_WALKERS, disperse, effective_samples, ensemble
+from exogan_jax.retrieval.ensemble import N_WALKERS, disperse, effective_samples, init, run, step
 
 SCALE = jnp.array([0.2, 0.001, 5.0])  # the last is flat in the box
 
 
-def log_density(x, target):
-    return -0.5 * jnp.square((x - target) / SCALE).sum()
+def to(target):
+    return lambda x: -0.5 * jnp.square((x - target) / SCALE).sum()
 
 
 def start(key, d=3):
@@ -16,9 +16,10 @@ def start(key, d=3):
 
 
 def test_moments_of_a_gaussian_in_a_box():
-    sampler = ensemble(log_density, n_burn=400, n_kept=100, keep_every=10)
     target = jnp.array([0.1, -0.3, 0.0])
-    kept, info = jax.jit(sampler.run)(jax.random.key(0), start(jax.random.key(1)), target)
+    kept, info = jax.jit(
+        lambda key, x: run(key, x, to(target), n_burn=400, n_kept=100, keep_every=10)
+    )(jax.random.key(0), start(jax.random.key(1)))
     assert kept.position.shape == (100, N_WALKERS, 3)
     flat = np.asarray(kept.position).reshape(-1, 3)
     assert np.all(np.abs(flat.mean(0) - [0.1, -0.3, 0.0]) < [0.02, 2e-4, 0.06])
@@ -26,18 +27,34 @@ def test_moments_of_a_gaussian_in_a_box():
     assert np.abs(flat).max() <= 1
     assert 0.2 < float(info.acceptance.mean()) < 0.9
     np.testing.assert_allclose(
-        kept.log_density[0], jax.vmap(log_density, (0, None))(kept.position[0], target), rtol=1e-4
+        kept.log_density[0], jax.vmap(to(target))(kept.position[0]), rtol=1e-4
     )
 
 
-def test_targets_may_be_vmapped_and_steps_repeat():
-    sampler = ensemble(log_density, n_burn=5, n_kept=2, keep_every=3)
-    keys = jax.random.split(jax.random.key(2), 2)
+def test_targets_may_be_vmapped_and_runs_repeat():
     targets = jnp.array([[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])
-    positions = jnp.stack([start(keys[0]), start(keys[1])])
-    both, _ = jax.jit(jax.vmap(sampler.run))(keys, positions, targets)
-    one, _ = jax.jit(sampler.run)(keys[1], positions[1], targets[1])
+    positions = jnp.stack([start(jax.random.key(3)), start(jax.random.key(4))])
+
+    def sample(key, position, target):
+        return run(key, position, to(target), n_burn=5, n_kept=2, keep_every=3)
+
+    keys = jax.random.split(jax.random.key(2), 2)
+    both, info = jax.jit(jax.vmap(sample))(keys, positions, targets)
+    with jax.debug_key_reuse(False):  # the same again, on purpose
+        one, _ = jax.jit(sample)(keys[1], positions[1], targets[1])
+    assert info.acceptance.shape == (2, 2)
     np.testing.assert_allclose(both.position[1], one.position, rtol=1e-5, atol=1e-6)
+
+
+def test_a_step_moves_both_halves_and_keeps_each_walkers_density():
+    target = jnp.array([0.1, -0.3, 0.0])
+    state = init(start(jax.random.key(5)), to(target))
+    moved, info = jax.jit(lambda k, s: step(k, s, to(target)))(jax.random.key(6), state)
+    stays = jnp.all(moved.position == state.position, axis=1)
+    np.testing.assert_allclose(1 - stays.mean(), info.acceptance, rtol=1e-5)
+    half = N_WALKERS // 2
+    assert 0 < int(stays[:half].sum()) < half and 0 < int(stays[half:].sum()) < half
+    np.testing.assert_allclose(moved.log_density, jax.vmap(to(target))(moved.position), rtol=1e-5)
 
 
 def test_walkers_start_about_the_best_latents_inside_the_box():

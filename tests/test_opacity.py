@@ -1,27 +1,32 @@
+"""Opacity tables: interpolation, what the embedded ones hold, and ill-formed ones."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from exogan_jax import grid
+from exogan_jax import forward_model, simulate
+from exogan_jax.files.opacities import EMBEDDED, load_opacities
+from exogan_jax.layout import PUBLISHED
+from exogan_jax.parameters import UNITS
 from exogan_jax.physics.interpolate import at_temperature, bracket, interpolation_weights
-from exogan_jax.physics.opacity import load_opacities, make_table
-from exogan_jax.physics.prior import sample_prior, simulate
+from exogan_jax.physics.opacity import make_table
 from exogan_jax.physics.rayleigh import rayleigh_cross_section
 from exogan_jax.physics.split import split_fraction
 from exogan_jax.physics.transit import transit_depth
 
+PARAMETERS, WAVELENGTH = PUBLISHED.parameters, PUBLISHED.wavelength_um
 NODES = jnp.array([1.0, 2.0, 4.0])
 
 
-@pytest.fixture(scope="module", params=[None, "physical"])
+@pytest.fixture(scope="module", params=EMBEDDED)
 def table(request):
     return load_opacities(request.param)
 
 
 def for_gases(theta, table, log10_others=-9.0):
-    """Theta of the four gases of `grid`, with the table's other gases between them and the rest."""
-    n = len(table.gases) - len(grid.GASES)
+    """Theta of the four gases published, with the table's other gases between them and the rest."""
+    n = len(table.gases) - len(PARAMETERS.gases)
     others = jnp.full((*theta.shape[:-1], n), log10_others, theta.dtype)
     return jnp.concatenate([theta[..., :4], others, theta[..., 4:]], axis=-1)
 
@@ -42,22 +47,21 @@ def test_a_single_node_is_constant():
 
 
 def test_embedded_table_is_physical(table):
-    assert table.gases[:4] == grid.GASES
-    np.testing.assert_allclose(table.wavelength_um, grid.WAVELENGTH_UM, rtol=1e-6)
+    assert table.gases[:4] == PARAMETERS.gases
+    np.testing.assert_allclose(table.wavelength_um, WAVELENGTH, rtol=1e-6)
     np.testing.assert_allclose(table.g_weight.sum(), 1.0, rtol=1e-5)
     for leaf in jax.tree.leaves(table):
         assert bool(jnp.isfinite(leaf).all())
     for opacity in (table.absorption, table.rayleigh, table.cia):
         assert float(opacity.min()) >= 0
     if table.background == "filling":
-        assert table.gases[4:] == ("na", "k")
-        assert table.temperature[0] == 300 and table.temperature[-1] == 3000
+        assert table.temperature[0] <= 1000 and table.temperature[-1] >= 2000
         # Neighbouring temperatures, 100 or 200 K apart, differ by what Boltzmann factors explain.
         # Less than 1e-7 m^-1 amagat^-1 shows nowhere, whatever the planet.
         hot = np.maximum(np.asarray(table.absorption)[np.asarray(table.temperature) >= 1000], 1e-7)
         step = np.abs(np.diff(np.log10(hot), axis=0)).max(axis=(0, 1, 3, 4))
-        # The far wings of CO's bands grow fast; windows of CO2 change their isotope.
-        largest = {"co": 2.0, "co2": 1.0}
+        # The far wings of CO's bands grow fast; windows of CO2 with all isotopes change theirs.
+        largest = {"co": 2.0} | ({"co2": 1.0} if "na" in table.gases else {})
         assert np.all(step < [largest.get(gas, 0.8) for gas in table.gases])
     else:
         assert table.temperature.shape == table.cia_temperature.shape == (1,)
@@ -71,15 +75,19 @@ def test_embedded_table_knows_each_gas_by_its_bands(table):
     clear = depth_of(base, table)
     for i, gas in enumerate(table.gases):
         change = depth_of(base.at[i].set(-3.5), table) - clear
-        near = np.argmin(np.abs(grid.WAVELENGTH_UM - bands[gas]))
+        near = np.argmin(np.abs(WAVELENGTH - bands[gas]))
         assert float(change[near - 3 : near + 4].max()) > 1e-4
         assert float(change[near]) > 2 * float(jnp.median(jnp.abs(change[440:])))
 
 
 def test_gradients_are_finite_over_the_whole_prior(table):
-    corners = np.array(np.meshgrid(*zip(grid.LOWER, grid.UPPER, strict=True))).reshape(7, -1).T
+    corners = (
+        np.array(np.meshgrid(*zip(PARAMETERS.lower, PARAMETERS.upper, strict=True)))
+        .reshape(7, -1)
+        .T
+    )
     theta = jnp.concatenate(
-        [jnp.asarray(corners[::4], jnp.float32), sample_prior(jax.random.key(1), 16)]
+        [jnp.asarray(corners[::4], jnp.float32), PARAMETERS.sample(jax.random.key(1), 16)]
     )
     theta = for_gases(theta, table, -4.0)
     gradient = jax.jit(
@@ -94,9 +102,9 @@ def test_no_step_where_the_calibration_ends(table):
     theta = jnp.array([-4.0, -4.0, -4.0, -4.0, 1.0, 1.2, 1400.0])
     theta = for_gases(theta, table)
     depth = np.asarray(jax.jit(transit_depth)(theta, table), np.float64) * 1e6
-    index = np.arange(grid.N_WAVELENGTH)
+    index = np.arange(len(WAVELENGTH))
     for edge in (0.44, 15.98):
-        at = int(np.argmin(np.abs(grid.WAVELENGTH_UM - edge)))
+        at = int(np.argmin(np.abs(WAVELENGTH - edge)))
         near = np.abs(index - at) <= 12
         side = (index > at)[near]
         x = (index[near] - at) / 12.0
@@ -110,16 +118,30 @@ def test_no_step_where_the_calibration_ends(table):
 def test_published_spectra_that_were_not_fitted_are_reproduced(shared):
     file = np.load(shared / "data" / "exogan_osf_sample.npz", allow_pickle=False)
     theta = np.column_stack(
-        [file[name] for name in grid.PARAMETERS[:4]]
-        + [file["planet_mass_kg"] / grid.JUPITER_MASS_KG]
-        + [file["planet_radius_m"] / grid.JUPITER_RADIUS_M, file["temperature_k"]]
+        [file[name] for name in PARAMETERS.names[:4]]
+        + [file["planet_mass_kg"] / UNITS["M_J"]]
+        + [file["planet_radius_m"] / UNITS["R_J"], file["temperature_k"]]
     )
-    rows = np.flatnonzero(split_fraction(theta) >= 0.7)
-    at = np.argmin(np.abs(file["wavelength_um"][:, None] - grid.WAVELENGTH_UM[None]), axis=1)
-    model = jax.jit(simulate)(jnp.asarray(theta[rows], jnp.float32), load_opacities())
+    rows = np.flatnonzero(split_fraction(theta, PARAMETERS) >= 0.7)
+    at = np.argmin(np.abs(file["wavelength_um"][:, None] - WAVELENGTH[None]), axis=1)
+    forward = forward_model(load_opacities("published"), PARAMETERS)
+    model = jax.jit(simulate)(forward, jnp.asarray(theta[rows], jnp.float32))
     size = np.abs(np.asarray(model)[:, at] - file["transit_depth"][rows]) * 1e6
     assert len(rows) > 200
     assert np.median(size) < 0.5 and np.percentile(size, 95) < 3 and np.sqrt(np.mean(size**2)) < 3
+
+
+def test_planets_table_is_wide_and_has_alkalis():
+    table = load_opacities("planets")
+    assert table.gases == (*PARAMETERS.gases, "na", "k")
+    assert table.temperature[0] == 300 and table.temperature[-1] == 3000
+
+
+def test_default_is_the_physical_table():
+    for ours, theirs in zip(
+        jax.tree.leaves(load_opacities()), jax.tree.leaves(load_opacities("physical")), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def arrays():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from data_prep.grid import WAVELENGTH_UM
 from data_prep.opacities import (
     bins,
     carbon_dioxide,
@@ -23,7 +24,6 @@ from data_prep.opacities import (
     sources,
     water,
 )
-from exogan_jax.grid import WAVELENGTH_UM
 
 N_T, N_P = len(bins.TEMPERATURE), len(bins.PRESSURE)
 

@@ -1,10 +1,11 @@
-"""The repairs of the physical table, one by one: against analytic and published values."""
+"""The repairs in the "planets" table, one by one: against analytic and published values."""
 
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from data_prep.grid import WAVELENGTH_UM
 from data_prep.opacities import (
     bins,
     broadening,
@@ -18,7 +19,6 @@ from data_prep.opacities import (
     published_fit,
     water_lines,
 )
-from exogan_jax.grid import WAVELENGTH_UM
 
 BROAD = "a1 0.09 0.8 0 1\na1 0.07 0.6 1 2\na1 0.05 0.4 1 0\n"
 

@@ -1,24 +1,42 @@
 """Figures: they show the right numbers, survive poor samples, and touch no global state."""
 
+import dataclasses
 import io
 import warnings
 
 import matplotlib
 import numpy as np
 import pytest
-from fake_results import TRUTH, make_observation, make_retrieval
+from fake_results import OTHER, OTHER_TRUTH, TRUTH, make_observation, make_retrieval
 from matplotlib.figure import Figure
 
-from exogan_jax import aspa, grid
+from exogan_jax import aspa
 from exogan_jax.files import plots
+from exogan_jax.layout import PUBLISHED
 from exogan_jax.physics.observation import Observation
 
 with warnings.catch_warnings():  # corner imports ArviZ, which warns of its own future
     warnings.simplefilter("ignore")
     import corner  # noqa: F401
 
-RETRIEVAL = make_retrieval("a", n_samples=64)
-SAMPLES, WEIGHTS = RETRIEVAL.samples[0], RETRIEVAL.weights[0]
+POSTERIOR = make_retrieval("a", n_samples=64)[0]
+OTHERS = make_retrieval("b", n_samples=64, layout=OTHER)[0]
+WAVELENGTH, PARAMETERS = PUBLISHED.wavelength_um, PUBLISHED.parameters
+
+
+def having(samples, weights, depth=None):
+    """The posterior with other samples."""
+    weights = np.asarray(weights, np.float64)
+    return dataclasses.replace(
+        POSTERIOR,
+        samples=samples,
+        weights=weights,
+        effective_sample_size=float(1 / np.sum(weights**2)),
+        depth=POSTERIOR.depth[: len(weights)] if depth is None else depth,
+    )
+
+
+SAMPLES, WEIGHTS = POSTERIOR.samples, POSTERIOR.weights
 
 
 def render(figure: Figure) -> bytes:
@@ -35,9 +53,9 @@ def same_settings():
 
 
 def full_observation() -> tuple[np.ndarray, Observation]:
-    depth = 0.0145 + 2e-4 * np.sin(9 * np.log(grid.WAVELENGTH_UM))
+    depth = 0.0145 + 2e-4 * np.sin(9 * np.log(WAVELENGTH))
     zero = np.zeros_like(depth)
-    return depth, Observation(np.array(grid.WAVELENGTH_UM), zero, depth, zero + 1e-5)
+    return depth, Observation(np.array(WAVELENGTH), zero, depth, zero + 1e-5)
 
 
 def test_aspa_panels_show_input_mask_and_completion():
@@ -58,39 +76,41 @@ def test_aspa_panels_show_input_mask_and_completion():
 def test_aspa_of_a_full_observation_is_the_encoded_one():
     depth, observation = full_observation()
     expected = np.asarray(aspa.encode(depth.astype(np.float32), TRUTH.astype(np.float32)))
-    array, mask = plots.aspa_panels(observation, RETRIEVAL.aspa[0], TRUTH)
+    array, mask = plots.aspa_panels(POSTERIOR, observation, TRUTH)
     known = np.isfinite(array)
     np.testing.assert_allclose(array[known], expected[known], atol=2e-5)
     parameters = np.asarray(aspa.mask("parameters")) == 0
     assert known[parameters].all() and not mask[parameters].any()
-    assert (~known).sum() == grid.N_WAVELENGTH - grid.N_ENCODED
-    unknown, _ = plots.aspa_panels(observation, RETRIEVAL.aspa[0])
+    assert (~known).sum() == 5  # the bluest points, which are in no published array
+    unknown, _ = plots.aspa_panels(POSTERIOR, observation)
     assert np.isnan(unknown[parameters]).all()
 
 
 def test_aspa_of_a_partial_observation_shows_its_points():
-    array, mask = plots.aspa_panels(make_observation(12, 0.0), RETRIEVAL.aspa[0])
+    array, mask = plots.aspa_panels(POSTERIOR, make_observation(12, 0.0))
     assert mask.sum() == 12 and np.isfinite(array).sum() == 12
 
 
 @pytest.mark.parametrize("observation", [make_observation(), full_observation()[1]])
 def test_spectrum_figure(observation):
     truth = full_observation()[0]
-    figure = plots.plot_spectrum(observation, RETRIEVAL.depth[0], WEIGHTS, truth)
+    figure = plots.plot_spectrum(POSTERIOR, observation, truth)
     top, bottom = figure.axes
     low, high = bottom.get_xlim()
     assert low < 0.3015 and high > 50.17 and bottom.get_xscale() == "log"
     assert top.get_ylim()[0] < 100 * observation.depth.min()
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert sorted(labels) == ["68 %", "95 %", "completed, median", "observed", "truth"]
-    again = plots.plot_spectrum(observation, RETRIEVAL.depth[0], WEIGHTS, truth)
+    again = plots.plot_spectrum(POSTERIOR, observation, truth)
     assert render(figure) == render(again)
 
 
 def test_residuals_are_in_ppm_of_the_binned_median():
     depth, observation = full_observation()
     shifted = observation._replace(depth=depth + 1e-4)
-    figure = plots.plot_spectrum(shifted, np.tile(depth, (3, 1)), np.full(3, 1 / 3))
+    figure = plots.plot_spectrum(
+        having(SAMPLES[:3], np.full(3, 1 / 3), np.tile(depth, (3, 1))), shifted
+    )
     points = figure.axes[1].containers[0].lines[0].get_ydata()
     np.testing.assert_allclose(points, 100, rtol=1e-6)
 
@@ -98,7 +118,7 @@ def test_residuals_are_in_ppm_of_the_binned_median():
 def test_one_huge_error_does_not_flatten_the_spectrum():
     observation = make_observation(100)
     observation.sigma[3] = 0.1
-    figure = plots.plot_spectrum(observation, RETRIEVAL.depth[0], WEIGHTS)
+    figure = plots.plot_spectrum(POSTERIOR, observation)
     assert np.ptp(figure.axes[0].get_ylim()) < 0.1  # percent
     assert figure.axes[1].get_ylim()[1] < 2000  # ppm
 
@@ -123,21 +143,21 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_histograms_survive_and_hold_all_the_weight(case):
     samples, weights, truth = CASES[case]
-    figure = plots.plot_histograms(samples, weights, truth)
+    figure = plots.plot_histograms(having(samples, weights), truth)
     assert len(figure.axes) == 8
     for i, ax in enumerate(figure.axes[:7]):
         low, high = ax.get_xlim()
-        assert low < grid.LOWER[i] and high > grid.UPPER[i]
-        assert ax.get_xlabel() == grid.LABELS[i] and ax.get_title()
+        assert low < PARAMETERS.lower[i] and high > PARAMETERS.upper[i]
+        assert ax.get_xlabel() == PARAMETERS.labels[i] and ax.get_title()
     render(figure)
 
 
 @pytest.mark.parametrize("case", ["64 samples", "one weight", "equal samples", "one sample"])
 def test_corner_survives(case):
     samples, weights, truth = CASES[case]
-    figure = plots.plot_corner(samples, weights, truth)
+    figure = plots.plot_corner(having(samples, weights), truth)
     axes = np.reshape(figure.axes, (7, 7))
-    assert [ax.get_xlabel() for ax in axes[-1]] == list(grid.LABELS)
+    assert [ax.get_xlabel() for ax in axes[-1]] == list(PARAMETERS.labels)
     assert all(axes[i, i].get_title() for i in range(7))
     if truth is not None:
         low, high = axes[6, 0].get_xlim()
@@ -147,15 +167,53 @@ def test_corner_survives(case):
 
 def test_titles_show_median_and_errors():
     samples = np.tile(np.linspace(-5, -3, 201)[:, None], (1, 7))
-    figure = plots.plot_histograms(samples, np.full(201, 1 / 201))
+    figure = plots.plot_histograms(having(samples, np.full(201, 1 / 201)))
     assert figure.axes[0].get_title() == "$-4.00_{-0.68}^{+0.68}$"
 
 
-def test_save_figures(tmp_path):
-    plots.save_figures(tmp_path, RETRIEVAL, make_observation(), TRUTH)
+@pytest.mark.parametrize(
+    ("posterior", "truth"), [(POSTERIOR, TRUTH), (OTHERS, OTHER_TRUTH)], ids=["published", "other"]
+)
+def test_save_figures(tmp_path, posterior, truth):
+    plots.save_figures(tmp_path, posterior, make_observation(), truth)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["aspa.png", "corner.png", "histograms.png", "spectrum.png"]
     for path in tmp_path.iterdir():
         assert path.read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(ValueError, match="one observation, got 2"):
-        plots.save_figures(tmp_path, make_retrieval("a", "b"), make_observation())
+
+
+def test_a_parameter_of_logarithmic_scale_is_drawn_as_its_logarithm():
+    labels = list(OTHER.parameters.labels)
+    labels[1] = r"$\log_{10}$ " + labels[1]  # the mass, with bounds 1 to 300
+    figure = plots.plot_histograms(OTHERS, OTHER_TRUTH)
+    axes = figure.axes[:5]
+    assert [ax.get_xlabel() for ax in axes] == labels
+    low, high = axes[1].get_xlim()
+    np.testing.assert_allclose((low, high), (-0.02 * np.log10(300), 1.02 * np.log10(300)))
+    dashed = [line.get_xdata()[0] for line in axes[1].lines if line.get_linestyle() == "--"]
+    np.testing.assert_allclose(dashed, np.log10(20.0))
+    corner_axes = np.reshape(plots.plot_corner(OTHERS, OTHER_TRUTH).axes, (5, 5))
+    assert [ax.get_xlabel() for ax in corner_axes[-1]] == labels
+    low, high = corner_axes[1, 1].get_xlim()
+    assert 1.0 < low < np.log10(20.0) < high < 1.6
+
+
+def test_the_spectrum_of_another_problem_is_on_its_wavelengths():
+    figure = plots.plot_spectrum(OTHERS, make_observation())
+    low, high = figure.axes[1].get_xlim()
+    assert 0.7 < low < 0.8 and OTHER.wavelength_um[-1] < high < 9
+    median = figure.axes[0].lines[-1]
+    np.testing.assert_array_equal(median.get_xdata(), OTHER.wavelength_um)
+    render(figure)
+
+
+def test_the_array_of_another_problem():
+    depth = 0.0145 + 2e-4 * np.sin(9 * OTHER.wavelength_um)
+    observation = Observation(OTHER.wavelength_um, 0 * depth, depth, 0 * depth + 1e-5)
+    array, mask = plots.aspa_panels(OTHERS, observation, OTHER_TRUTH)
+    assert array.shape == mask.shape == (OTHER.side, OTHER.side)
+    theta = np.float32(OTHER_TRUTH)
+    expected = np.asarray(OTHER.image(OTHER.pack(np.float32(depth), theta)))
+    known = np.isfinite(array)
+    np.testing.assert_allclose(array[known], expected[known], atol=2e-5)
+    assert known[: OTHER.inner, : OTHER.inner].all()

@@ -2,13 +2,17 @@
 
 import numpy as np
 import pytest
-from fake_results import TRUTH, make_observation
+from fake_results import OTHER, OTHER_TRUTH, TRUTH, make_observation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exogan_jax import grid
-from exogan_jax.files.spectra import SpectrumError, read_spectrum, write_spectrum
+from exogan_jax.files.par import read_par, truth_of, truth_theta
+from exogan_jax.files.spectra import SpectrumError, notes_for, read_spectrum, write_spectrum
+from exogan_jax.layout import PUBLISHED
+from exogan_jax.parameters import Parameter, Parameters
 from exogan_jax.physics.observation import Observation, binning_operator
+
+GRID, PARAMETERS = PUBLISHED.wavelength_um, PUBLISHED.parameters
 
 GOOD = "1.1 0.0145 1e-4\n1.2 0.0146 1e-4\n1.3 0.0147 2e-4\n"
 PAR = """[Star]
@@ -41,7 +45,7 @@ def test_published_format(tmp_path):
     np.testing.assert_allclose(spectrum.observation.depth, [0.25 * 8.08475603616e-3, 0.25 * 8.1e-3])
     np.testing.assert_allclose(spectrum.observation.sigma, [5e-6, 7.5e-6])
     expected = [-1, np.log10(1.29e-5), np.log10(2.15e-6), np.log10(0.0028), 0.8, 0.88, 1117]
-    np.testing.assert_allclose(spectrum.truth, expected)
+    np.testing.assert_allclose(truth_theta(spectrum.truth, PARAMETERS), expected)
 
 
 @pytest.mark.parametrize(
@@ -64,33 +68,74 @@ def test_fourth_column_is_the_full_width(tmp_path):
 
 
 def test_points_off_the_grid_are_left_out_with_a_note(tmp_path):
-    edge = float(grid.WAVELENGTH_UM[0] * 1.0049)  # within half a step
+    edge = float(GRID[0] * 1.0049)  # within half a step
     text = f"0.2 0.0145 1e-4\n1.1 0.0145 1e-4\n{edge!r} 0.0145 1e-4\n60 0.0145 1e-4\n"
-    spectrum = read_spectrum(write(tmp_path, text, PAR))
+    path = write(tmp_path, text, PAR)
+    spectrum = read_spectrum(path, GRID)
     np.testing.assert_array_equal(spectrum.observation.wavelength_um, [1.1, edge])
     assert len(spectrum.notes) == 1
     assert "left out 2 points" in spectrum.notes[0] and "line 1" in spectrum.notes[0]
     # What is kept is what the binning operator can use.
-    assert np.all(binning_operator(*spectrum.observation[:2]).sum(axis=1) > 0.99)
+    assert np.all(binning_operator(*spectrum.observation[:2], GRID).sum(axis=1) > 0.99)
+    # Without a grid there is nothing to leave out; of another grid, other points are.
+    everything = read_spectrum(path)
+    np.testing.assert_array_equal(everything.observation.wavelength_um, [0.2, 1.1, edge, 60])
+    assert everything.notes == ()
+    other = read_spectrum(path, OTHER.wavelength_um)
+    np.testing.assert_array_equal(other.observation.wavelength_um, [1.1])
+    assert "left out 3 points outside 0.79-8.5 um" in other.notes[0]
 
 
 def test_notes_on_missing_par_odd_depths_and_other_gases(tmp_path):
-    notes = read_spectrum(write(tmp_path, "1.1 0.8 0.01\n")).notes
-    assert any("no planet.par" in note for note in notes)
-    assert any("far from the training set" in note for note in notes)
+    spectrum = read_spectrum(write(tmp_path, "1.1 0.8 0.01\n"))
+    assert any("no planet.par" in note for note in spectrum.notes)
+    assert any("far from the training set" in note for note in notes_for(spectrum, PUBLISHED))
     par = PAR.replace("H2O, CO, CO2, CH4", "NH3, CO, CO2, CH4")
     spectrum = read_spectrum(write(tmp_path, GOOD, par))
-    assert np.isnan(spectrum.truth[0]) and np.isfinite(spectrum.truth[1:]).all()
-    assert any("NH3" in note for note in spectrum.notes)
+    theta = truth_theta(spectrum.truth, PARAMETERS)
+    assert np.isnan(theta[0]) and np.isfinite(theta[1:]).all()
+    (note,) = notes_for(spectrum, PUBLISHED)
+    assert "NH3" in note and "CH4" not in note
+    (note,) = notes_for(spectrum, OTHER)  # which retrieves NH3, and no other
+    assert "CH4, CO, CO2" in note and "NH3" not in note
 
 
 def test_par_written_by_hand(tmp_path):
     par = "# mine\n[STAR]\nRadius: 0.8  # R_sun\n[Atmosphere]\nactive_gases = H2O,\n  CH4\n"
     par += "active_gases_mixratios = 1e-4, 0\nname = 50%(x)s\n"
     spectrum = read_spectrum(write(tmp_path, GOOD, par))
-    assert spectrum.star_radius == 0.8 and spectrum.truth[0] == -4
-    assert np.isnan(spectrum.truth[1:]).all()
-    assert read_spectrum(write(tmp_path, GOOD, "[Star]\nradius=2\n")).truth is None
+    assert spectrum.star_radius == 0.8 and spectrum.truth == {"h2o": -4}
+    assert np.isnan(truth_theta(spectrum.truth, PARAMETERS)[1:]).all()
+    assert read_spectrum(write(tmp_path, GOOD, "[Star]\nradius=2\n")).truth == {}
+
+
+def test_truths_are_in_the_units_of_any_problem(tmp_path):
+    truth = truth_of(OTHER_TRUTH, OTHER.parameters)
+    assert set(truth) == {"nh3", "mass", "radius", "temperature"}  # no place for a cloud
+    # Of Jupiter: 317.8 Earth masses, 10.96 Earth radii.
+    np.testing.assert_allclose(truth["mass"], 20 / 317.80, rtol=1e-4)
+    np.testing.assert_allclose(truth["radius"], 4 / 10.961, rtol=1e-4)
+    back = truth_theta(truth, OTHER.parameters)
+    np.testing.assert_allclose(back[:4], OTHER_TRUTH[:4], rtol=1e-12)
+    assert np.isnan(back[4])
+    # Values as logarithms, and mixing ratios that are none.
+    logs = Parameters(
+        (
+            Parameter("lg_mass", "mass", "dex(kg)", "", 20.0, 30.0),
+            Parameter("nh3", "gas", "1", "", 1e-9, 1e-1, "log10"),
+        )
+    )
+    theta = truth_theta({"mass": 1.0, "nh3": -4.0, "temperature": 900.0}, logs)
+    np.testing.assert_allclose(theta, [np.log10(1.898e27), 1e-4])
+    np.testing.assert_allclose(list(truth_of(theta, logs).values()), [1.0, -4.0], rtol=1e-12)
+
+
+def test_a_par_file_is_read_without_a_problem(tmp_path):
+    path = tmp_path / "x.par"
+    path.write_text(PAR)
+    star_radius, truth = read_par(path)
+    assert star_radius == 1 and truth["mass"] == 0.8 and truth["radius"] == 0.88
+    assert truth["temperature"] == 1117 and truth["h2o"] == -1 and len(truth) == 7
 
 
 BAD_TABLES = {
@@ -152,7 +197,7 @@ BAD_PARS = {
 
 def error_of(path):
     with pytest.raises(SpectrumError) as info:
-        read_spectrum(path)
+        read_spectrum(path, GRID)
     message = str(info.value)
     assert "\n" not in message and len(message) < 300
     return message
@@ -200,8 +245,7 @@ def spectra(draw):
     observation = Observation(np.array(wavelength), *columns.values())
     known = draw(st.lists(st.booleans(), min_size=7, max_size=7))
     unit = np.array(draw(st.lists(st.floats(0, 1), min_size=7, max_size=7)))
-    theta = grid.LOWER + unit * (grid.UPPER - grid.LOWER)
-    truth = np.where(known, theta, np.nan) if any(known) else None
+    truth = truth_of(np.where(known, PARAMETERS.from_unit(unit), np.nan), PARAMETERS)
     return observation, truth, draw(st.one_of(st.just(1.0), st.floats(0.3, 3.0)))
 
 
@@ -211,7 +255,7 @@ def test_round_trip(tmp_path_factory, case):
     observation, truth, star_radius = case
     path = tmp_path_factory.mktemp("round") / "s.dat"
     write_spectrum(path, observation, truth=truth, star_radius=star_radius)
-    back = read_spectrum(path)
+    back = read_spectrum(path, GRID)
     np.testing.assert_array_equal(back.observation.wavelength_um, observation.wavelength_um)
     np.testing.assert_array_equal(back.observation.half_width_um, observation.half_width_um)
     exact = star_radius == 1.0
@@ -219,18 +263,17 @@ def test_round_trip(tmp_path_factory, case):
         found, expected = getattr(back.observation, name), getattr(observation, name)
         np.testing.assert_allclose(found, expected, rtol=0 if exact else 1e-15)
     assert back.star_radius == star_radius
-    if truth is None:
-        assert back.truth is None
-    else:
-        np.testing.assert_allclose(back.truth, truth, rtol=1e-12)
+    assert back.truth.keys() == truth.keys()
+    for key, value in truth.items():
+        np.testing.assert_allclose(back.truth[key], value, rtol=1e-12)
 
 
 def test_write_replaces_both_files_and_leaves_no_others(tmp_path):
     path = write(tmp_path, "old", PAR)
-    write_spectrum(path, make_observation(), truth=TRUTH, star_radius=0.9)
+    write_spectrum(path, make_observation(), truth=truth_of(TRUTH, PARAMETERS), star_radius=0.9)
     write_spectrum(path, make_observation())
     spectrum = read_spectrum(path)
-    assert spectrum.truth is None and spectrum.star_radius == 1 and spectrum.notes == ()
+    assert spectrum.truth == {} and spectrum.star_radius == 1 and spectrum.notes == ()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["planet.dat", "planet.par"]
 
 

@@ -1,25 +1,43 @@
+from functools import cache, partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
-from exogan_jax import aspa, grid
-from exogan_jax.gan.anchor import anchored_latents, scale_theta, unscale_theta
+from exogan_jax.gan.anchor import anchored_latents
+from exogan_jax.gan.loop import steps
 from exogan_jax.gan.nets import networks
-from exogan_jax.gan.step import gan, generate, score
+from exogan_jax.gan.step import Training, generate, init, score, step
+from exogan_jax.layout import PUBLISHED
 
 pytestmark = pytest.mark.optax
+PARAMETERS = PUBLISHED.parameters
 
 
+@cache
 def batch(n=8):
-    return jax.random.uniform(jax.random.key(9), (n, 33, 33))
+    """Values of arrays of noise, as no planet has them."""
+    noise = jax.random.uniform(jax.random.key(9), (n, PUBLISHED.n_vector), minval=0.1)
+    return jax.jit(jax.vmap(PUBLISHED.from_vector))(noise)
+
+
+def training_of(nets, **options):
+    return Training(nets, PARAMETERS, **options)
+
+
+def compact(width=8, **options):
+    return networks("compact", PUBLISHED, width=width, depth=1, **options)
+
+
+def compiled(training, **options):
+    return jax.jit(partial(step, training=training), **options)
 
 
 @pytest.fixture(scope="module", params=["paper", "compact"])
 def pair(request):
-    options = {"width": 1} if request.param == "paper" else {"width": 8, "depth": 1}
-    return networks(request.param, **options)
+    return networks("paper", PUBLISHED, width=1) if request.param == "paper" else compact()
 
 
 def changed(before, after) -> bool:
@@ -28,24 +46,24 @@ def changed(before, after) -> bool:
 
 
 def test_one_compiled_step_with_donated_state():
-    training = gan(networks("compact", width=8, depth=1), r1_weight=0.1, ema_decay=0.9)
-    step = jax.jit(training.step, donate_argnums=1)
-    state = training.init(jax.random.key(0))
+    training = training_of(compact(), r1_weight=0.1, ema_decay=0.9)
+    run = compiled(training, donate_argnums=1)
+    state = init(jax.random.key(0), training)
     for i in range(3):
-        state, info = step(jax.random.key(i), state, batch())
-    assert step._cache_size() == 1
+        state, info = run(jax.random.key(i), state, batch())
+    assert run._cache_size() == 1
     assert int(state.step) == 3
     assert all(bool(jnp.isfinite(x)) for x in info)
 
 
 def test_step_changes_both_networks_and_repeats(pair):
-    training = gan(pair, generator_steps=1)  # the DCGAN takes long to compile
-    step = jax.jit(training.step)
-    state = training.init(jax.random.key(0))
-    one, info = step(jax.random.key(1), state, batch())
-    same, _ = step(jax.random.key(1), state, batch())
-    other, _ = step(jax.random.key(2), state, batch())
-    assert step._cache_size() == 1
+    training = training_of(pair, generator_steps=1)  # the DCGAN takes long to compile
+    run = compiled(training)
+    state = init(jax.random.key(0), training)
+    one, info = run(jax.random.key(1), state, batch())
+    same, _ = run(jax.random.key(1), state, batch())
+    other, _ = run(jax.random.key(2), state, batch())
+    assert run._cache_size() == 1
     assert changed(state.generator, one.generator)
     assert changed(state.discriminator, one.discriminator)
     assert not changed(one, same) and changed(one, other)
@@ -55,58 +73,58 @@ def test_step_changes_both_networks_and_repeats(pair):
 
 @pytest.mark.slow
 def test_bfloat16_computes_and_float32_keeps():
-    steps = {}
+    made = {}
     for dtype in ("float32", "bfloat16"):
-        nets = networks("compact", width=16, depth=1, dtype=dtype)
-        training = gan(nets, generator_steps=1)
-        state = training.init(jax.random.key(0))
-        steps[dtype] = jax.jit(training.step)(jax.random.key(1), state, batch())
-    state, info = steps["bfloat16"]
-    assert {x.dtype for x in jax.tree.leaves((state.generator, state.discriminator))} == {
+        training = training_of(compact(16, dtype=dtype), generator_steps=1)
+        state = init(jax.random.key(0), training)
+        made[dtype] = compiled(training)(jax.random.key(1), state, batch())
+    state, info = made["bfloat16"]
+    assert {x.dtype for x in jax.tree.leaves((state.generator[:2], state.discriminator[:2]))} == {
         jnp.dtype("float32")
     }
-    for found, exact in zip(info, steps["float32"][1], strict=True):
+    for found, exact in zip(info, made["float32"][1], strict=True):
         np.testing.assert_allclose(found, exact, atol=0.03)
 
 
 def test_papers_order_is_one_discriminator_step_then_two_of_the_generator():
-    nets = networks("compact", width=8, depth=1)
-    training = gan(nets)
-    state, _ = jax.jit(training.step)(jax.random.key(1), training.init(jax.random.key(0)), batch())
-    assert int(state.discriminator_opt[0].count) == 1
-    assert int(state.generator_opt[0].count) == 2
+    training = training_of(compact())
+    state, _ = compiled(training)(jax.random.key(1), init(jax.random.key(0), training), batch())
+    assert int(state.discriminator.optimizer[0].count) == 1
+    assert int(state.generator.optimizer[0].count) == 2
 
 
 def test_discriminator_learns_to_tell_arrays_apart():
-    nets = networks("compact", width=16, depth=1)
-    training = gan(
+    nets = compact(16)
+    training = training_of(
         nets,
         generator_optimizer=optax.set_to_zero(),
         discriminator_optimizer=optax.adam(3e-3),
         generator_steps=1,
     )
-    state = training.init(jax.random.key(0))
-    step = jax.jit(training.step)
+    state = init(jax.random.key(0), training)
+    run = compiled(training)
     first = last = None
     for i in range(40):
-        state, info = step(jax.random.key(i), state, batch(32))
+        state, info = run(jax.random.key(i), state, batch(32))
         first = info if first is None else first
         last = info
     assert float(last.discriminator_loss) < 0.2 * float(first.discriminator_loss)
-    assert not changed(training.init(jax.random.key(0)).generator, state.generator)
+    assert not changed(init(jax.random.key(0), training).generator.params, state.generator.params)
     z = jax.random.uniform(jax.random.key(3), (16, 100), minval=-1.0)
     fake = generate(nets, state, z)
-    assert float(score(nets, state, batch(16)).mean()) > float(score(nets, state, fake).mean())
+    real = jax.vmap(nets.draw)(batch(16))
+    assert float(score(nets, state, real).mean()) > float(score(nets, state, fake).mean())
 
 
 def test_running_mean_follows_its_decay():
-    nets = networks("compact", width=8, depth=1)
     for decay in (0.0, 0.75):
-        training = gan(nets, ema_decay=decay)
-        state = training.init(jax.random.key(0))
-        new, _ = jax.jit(training.step)(jax.random.key(1), state, batch())
+        training = training_of(compact(), ema_decay=decay)
+        state = init(jax.random.key(0), training)
+        new, _ = compiled(training)(jax.random.key(1), state, batch())
         expected = jax.tree.map(
-            lambda old, now, d=decay: d * old + (1 - d) * now, state.generator, new.generator
+            lambda old, now, d=decay: d * old + (1 - d) * now,
+            state.generator.params,
+            new.generator.params,
         )
         for a, b in zip(jax.tree.leaves(new.ema), jax.tree.leaves(expected), strict=True):
             np.testing.assert_allclose(a, b, atol=1e-6)
@@ -116,54 +134,68 @@ def test_replicas_of_a_mapped_axis_agree_with_one_device():
     # Not Adam, which scales up the rounding of small gradients. See also test_parallel.py.
     sgd = {"generator_optimizer": optax.sgd(0.1), "discriminator_optimizer": optax.sgd(0.1)}
     settings = {"r1_weight": 0.1, "anchor_weight": 1.0, "ema_decay": 0.9} | sgd
-    nets = networks("compact", width=8, depth=1)
-    one, two = gan(nets, **settings), gan(nets, **settings, axis_name="replica")
-    state = one.init(jax.random.key(0))
-    expected = jax.jit(one.step)(jax.random.key(1), state, batch())
+    nets = compact()
+    one, two = (training_of(nets, **settings, axis_name=name) for name in (None, "replica"))
+    state = init(jax.random.key(0), one)
+    expected = compiled(one)(jax.random.key(1), state, batch())
     states = jax.tree.map(lambda x: jnp.stack([x, x]), state)
-    keys = jnp.stack([jax.random.key(1)] * 2)
-    found = jax.jit(jax.vmap(two.step, axis_name="replica"))(
-        keys, states, batch().reshape(2, 4, 33, 33)
-    )
+    halves = jax.tree.map(lambda x: x.reshape(2, 4, *x.shape[1:]), batch())
+    mapped = jax.vmap(partial(step, training=two), in_axes=(None, 0, 0), axis_name="replica")
+    found = jax.jit(mapped)(jax.random.key(1), states, halves)
     for leaf, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(leaf[0], leaf[1], rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(leaf[0], other, rtol=1e-4, atol=1e-5)
 
 
 def test_anchored_generator_learns_which_array_belongs_to_which_parameters():
-    nets = networks("compact", latent_dim=8, width=32, depth=1)
-    scaled = jax.random.uniform(jax.random.key(4), (64, 7), minval=-1.0)
-    theta = jax.vmap(unscale_theta)(scaled)
-    depth = 0.01 + 0.002 * jnp.linspace(0.5, 1.5, 515)[None] * scaled[:, 5:6]
-    real = jax.vmap(aspa.encode)(depth, theta)
-    training = gan(nets, generator_optimizer=optax.adam(3e-3), anchor_weight=1e3)
-    step = jax.jit(training.step)
-    state = training.init(jax.random.key(0))
+    nets = compact(32, latent_dim=8)
+    share = jax.random.uniform(jax.random.key(4), (64, 7))
+    theta = PARAMETERS.from_unit(share)
+    depth = 0.01 + 0.002 * jnp.linspace(0.5, 1.5, 515)[None] * (2 * share[:, 5:6] - 1)
+    real = jax.vmap(PUBLISHED.pack)(depth, theta)
+    training = training_of(nets, generator_optimizer=optax.adam(3e-3), anchor_weight=1e3)
+    run = compiled(training)
+    state = init(jax.random.key(0), training)
     losses = []
     for i in range(100):
-        state, info = step(jax.random.key(i), state, real)
+        state, info = run(jax.random.key(i), state, real)
         losses.append(float(info.anchor))
     assert losses[-1] < 0.2 * losses[0]
     free = jax.random.uniform(jax.random.key(1), (64, 8), minval=-1.0)
-    z = anchored_latents(free, real)
+    z = anchored_latents(free, theta, PARAMETERS)
     np.testing.assert_array_equal(z[:, 7:], free[:, 7:])
-    np.testing.assert_allclose(z[:, :7], scaled, atol=1e-4)
-    found = jax.vmap(aspa.decode_theta)(generate(nets, state, z))
+    np.testing.assert_allclose(z[:, :7], 2 * share - 1, atol=1e-4)
+    found = jax.vmap(nets.values)(generate(nets, state, z)).theta
     assert np.corrcoef(found[:, 5], theta[:, 5])[0, 1] > 0.9
 
 
-def test_scaled_parameters_span_the_prior():
-    np.testing.assert_allclose(scale_theta(grid.LOWER), -1, atol=1e-6)
-    np.testing.assert_allclose(scale_theta(grid.UPPER), 1, atol=1e-6)
-    theta = jnp.array([-3.0, -4.0, -7.5, -1.2, 0.9, 1.4, 1234.0])
-    np.testing.assert_allclose(unscale_theta(scale_theta(theta)), theta, rtol=1e-5)
-    batch = jax.jit(jax.vmap(scale_theta))(theta[None])
-    np.testing.assert_allclose(batch[0], scale_theta(theta), rtol=1e-6)
+def test_anchors_span_the_prior():
+    free = jnp.zeros((2, 9))
+    ends = jnp.asarray(np.stack([PARAMETERS.lower, PARAMETERS.upper]), jnp.float32)
+    anchored = anchored_latents(free, ends, PARAMETERS)
+    np.testing.assert_allclose(anchored[:, :7], [[-1] * 7, [1] * 7], atol=1e-6)
+    assert not np.any(anchored[:, 7:])
+
+
+def test_steps_of_one_call_are_those_of_many():
+    # Where a step stands decides its randomness, not how many a call takes.
+    rng = np.random.default_rng(0)
+    depth = jnp.asarray(rng.uniform(0.01, 0.02, (4, 8, 515)), jnp.float32)
+    theta = PARAMETERS.from_unit(jnp.asarray(rng.uniform(size=(4, 8, 7)), jnp.float32))
+    training = training_of(compact(), generator_steps=1)
+    run = jax.jit(partial(steps, training=training, layout=PUBLISHED))
+    begun = init(jax.random.key(0), training)
+    whole, _ = run(jax.random.key(1), begun, depth, theta)
+    half, _ = run(jax.random.key(1), begun, depth[:2], theta[:2])
+    both, _ = run(jax.random.key(1), half, depth[2:], theta[2:])
+    assert int(whole.step) == 4
+    for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(both), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
 def test_too_short_latents_cannot_be_anchored():
     with pytest.raises(ValueError, match="latent_dim >= 7"):
-        gan(networks("compact", latent_dim=5), anchor_weight=1.0)
+        training_of(compact(latent_dim=5), anchor_weight=1.0)
 
 
 @pytest.mark.parametrize(
@@ -171,5 +203,10 @@ def test_too_short_latents_cannot_be_anchored():
     [{"generator_steps": 0}, {"r1_weight": -1}, {"anchor_weight": -1}, {"ema_decay": 1}],
 )
 def test_options_out_of_range_are_refused(options):
-    with pytest.raises(ValueError, match="gan needs"):
-        gan(networks("compact"), **options)
+    with pytest.raises(ValueError, match="training needs"):
+        training_of(compact(), **options)
+
+
+def test_unknown_objectives_are_refused():
+    with pytest.raises(ValueError, match="choose one of paper, hinge, relativistic"):
+        training_of(compact(), objective="wasserstein")

@@ -14,7 +14,8 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
-from exogan_jax.files.checkpoints import load_model, model_card
+from exogan_jax.files.weights import load_model, model_card
+from exogan_jax.layout import PUBLISHED, Layout
 from experiments import train
 from experiments.training.configure import load_config
 
@@ -45,6 +46,9 @@ def whole(tmp_path_factory):
 def test_a_run_leaves_weights_a_card_metrics_and_pictures(whole):
     weights = whole / "quicktest.safetensors"
     card = model_card(weights)
+    assert load_model(weights).layout == PUBLISHED
+    assert Layout.from_json((whole / "layout.json").read_text()) == PUBLISHED
+    assert "layout" not in card["training"] and card["training"]["opacities"] == "published"
     assert card["training"]["n_steps"] == 20 and card["steps"] in (10, 20)
     assert re.fullmatch(r"[\d.e-]+ h on 1 x .*", card["cost"])
     assert {"ks", "consistency_ppm", "parameter_error", "novelty"} <= card["quality"].keys()
@@ -118,7 +122,7 @@ def test_other_sources_of_data(data, tmp_path):
     config = load_config(CONFIG, [f"data={data}", "n_steps=5", "evaluate_every=5"])
     config.n_spectra = 64
     path = train.train(config, tmp_path / "out")
-    assert "published bounds" in model_card(path)["data"]
+    assert "prior within the bounds" in model_card(path)["data"]
 
 
 def test_settings_can_be_changed_and_bad_ones_are_refused():
@@ -129,8 +133,26 @@ def test_settings_can_be_changed_and_bad_ones_are_refused():
         ("n_steps=7", "not a multiple of steps_per_call"),
         ("checkpoint_every=15", "not a multiple of checkpoint_every"),
         ("parallel=many", "choose jit or pmap"),
+        ("options.widht=3", r"has no 'options\.widht'"),
+        ("options.width.x=3", r"has no 'options\.width\.x'"),
+        ("option.width=3", r"has no 'option\.width'"),
+        ("options=3", "'options' is changed in the configuration's file"),
+        ("layout=x", "'layout' is changed in the configuration's file"),
+        ("n_steps=many", "n_steps"),
     ):
         with pytest.raises(SystemExit, match=message):
             load_config(CONFIG, [change])
+    for branch in (config, config.options):  # locked for the programs too
+        with pytest.raises(AttributeError, match="locked"):
+            branch.unheard_of = 1
     with pytest.raises(SystemExit, match="no such configuration"):
         load_config(CONFIG.with_name("none.py"), [])
+
+
+@pytest.mark.parametrize("path", sorted(CONFIG.parent.glob("[!_]*.py")), ids=lambda p: p.stem)
+def test_every_configuration_is_of_a_problem_or_of_an_encoder(path):
+    config = load_config(path, [])
+    if path.stem == "encoder":
+        assert "layout" not in config
+    else:
+        assert isinstance(config.layout, Layout) and config.name == path.stem

@@ -1,9 +1,9 @@
-"""The comparison of the physical table with k-distributions in wide bands, and its outcome."""
+"""The comparison of the planets' table with k-distributions in wide bands, and its outcome."""
 
 import numpy as np
 import pytest
 
-from exogan_jax.physics.opacity import load_opacities
+from exogan_jax.files.opacities import load_opacities
 from experiments import validate_opacities as validate
 
 #: The share of cells that must be within `validate.TOLERANCE`.
@@ -38,9 +38,9 @@ def test_nodes_are_interpolated_and_not_left():
 
 
 @pytest.mark.parametrize("gas", list(SHARE))
-def test_physical_table_agrees_with_the_reference(shared, gas):
+def test_planets_table_agrees_with_the_reference(shared, gas):
     path = shared / "data" / "opacity_checks" / "photochem_clima_kdist_72band.npz"
-    found = validate.compare(path, gas, load_opacities("physical"))
+    found = validate.compare(path, gas, load_opacities("planets"))
     assert found.difference.size > 500
     within = np.abs(found.difference) <= validate.TOLERANCE[gas]
     assert within.mean() >= SHARE[gas]

@@ -14,6 +14,7 @@ A killed build goes on where it was when the same command is given again.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -25,10 +26,10 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data_prep.blocks import Block, link_block, make_block, open_stage
+from data_prep.blocks import Block, link_block, make_block, open_stage, record_format
 from data_prep.plans import Plan, PublishedPlan, SimulatedPlan, find_chunks
 from exogan_jax import __version__
-from exogan_jax.files.records import FEATURES, RECORD_BYTES
+from exogan_jax.layout import PUBLISHED, Layout
 from exogan_jax.physics.split import SPLITS
 
 _LICENSES = {
@@ -36,10 +37,10 @@ _LICENSES = {
     "simulated": "CC0 1.0: made by this program",
 }
 _DESCRIPTION = """
-Transmission spectra of isothermal atmospheres with H2O, CO2, CO and CH4, on the 515 wavelengths
-(0.3-50 um, R = 100, descending) of ExoGAN, and the parameters that made them. `depth` is
-(Rp/Rs)^2 for a star of 1 R_sun; `theta` is log10 of the four mixing ratios, planet mass [M_J],
-planet radius [R_J] and temperature [K]. Splits are a hash of the parameters.
+Transmission spectra of isothermal atmospheres with {gases}, and the parameters that made them.
+`depth` is (Rp/Rs)^2 for a star of 1 R_sun, on {n} wavelengths of {low:.2f}-{high:.2f} um; `theta`
+is {theta}. Splits are a hash of the parameters. The metadata's "layout" holds wavelengths and
+parameters, for `exogan_jax.Layout.from_json`.
 """
 _CITATION = """
 @article{ZingalesWaldmann2018,
@@ -62,20 +63,36 @@ class SpectraConfig(tfds.core.BuilderConfig):
 
     n_spectra: int | None = None  # to simulate; None: the published chunks
     seed: int = 0
-    opacities: str | None = None  # as for `exogan_jax.load_opacities`
+    opacities: str = "published"  # as for `exogan_jax.load_opacities`
     block_size: int = 10_000  # spectra a shard
-    chunk: int = 2  # as for `physics.prior.simulate`
+    chunk: int = 2  # as for `exogan_jax.simulate`
+    layout: Layout = PUBLISHED  # of the problem
 
 
 def simulated_config(n_spectra: int, **options: Any) -> SpectraConfig:
     """A configuration with a name of its own; `options` are those of `SpectraConfig`."""
     config = SpectraConfig(name="", n_spectra=n_spectra, **options)
     config.name = f"simulated_{n_spectra}_seed{config.seed}"
-    if config.opacities is not None:
+    if config.opacities != SpectraConfig.opacities:
         config.name += f"_{Path(config.opacities).stem}"
+    if config.layout != PUBLISHED:
+        digest = hashlib.sha256(config.layout.to_json().encode()).hexdigest()
+        config.name += f"_layout{digest[:8]}"
     if config.block_size != SpectraConfig.block_size:
         config.name += f"_block{config.block_size}"
     return config
+
+
+def describe(layout: Layout) -> str:
+    """What a dataset of a problem holds."""
+    wavelength, parameters = layout.wavelength_um, layout.parameters
+    return _DESCRIPTION.format(
+        gases=", ".join(gas.upper() for gas in parameters.gases),
+        n=layout.n_wavelength,
+        low=wavelength.min(),
+        high=wavelength.max(),
+        theta=", ".join(f"{p.name} [{p.unit}]" for p in parameters),
+    )
 
 
 class Builder(tfds.core.ShardBasedBuilder):
@@ -117,11 +134,12 @@ class Builder(tfds.core.ShardBasedBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
         features = {
-            name: tfds.features.Tensor(shape=(n,), dtype=np.float32) for name, n in FEATURES.items()
+            name: tfds.features.Tensor(shape=(n,), dtype=np.float32)
+            for name, n in record_format(config.layout).features.items()
         }
         return tfds.core.DatasetInfo(
             builder=self,
-            description=_DESCRIPTION,
+            description=describe(config.layout),
             features=tfds.features.FeaturesDict(features),
             homepage="https://github.com/ucl-exoplanets/ExoGAN_public",
             citation=_CITATION,
@@ -133,7 +151,7 @@ class Builder(tfds.core.ShardBasedBuilder):
         """What the dataset is made of; `manual_dir` holds the chunks, for the published set."""
         c = self.builder_config
         if c.n_spectra is not None:
-            return SimulatedPlan(c.n_spectra, c.seed, c.opacities, c.block_size, c.chunk)
+            return SimulatedPlan(c.n_spectra, c.seed, c.opacities, c.block_size, c.chunk, c.layout)
         assert manual_dir is not None
         return PublishedPlan(find_chunks(manual_dir))
 
@@ -174,6 +192,7 @@ class Builder(tfds.core.ShardBasedBuilder):
 
     def _assemble(self, blocks: list[Block]) -> None:
         infos = []
+        n_bytes = record_format(self.builder_config.layout).n_bytes
         for split in SPLITS:
             template = self._get_filename_template(split_name=split)
             filled = [block for block in blocks if block.lengths[split]]
@@ -187,7 +206,7 @@ class Builder(tfds.core.ShardBasedBuilder):
                 tfds.core.SplitInfo(
                     name=split,
                     shard_lengths=lengths,
-                    num_bytes=sum(lengths) * RECORD_BYTES,
+                    num_bytes=sum(lengths) * n_bytes,
                     filename_template=template,
                 )
             )

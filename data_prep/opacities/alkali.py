@@ -19,9 +19,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data_prep.grid import N_WAVELENGTH
 from data_prep.opacities.bins import PRESSURE, bin_edges_um, k_distribution
 from data_prep.opacities.lines import C2, PASCAL_PER_ATM, SPEED_OF_LIGHT, doppler_sigma, voigt
-from exogan_jax.grid import N_WAVELENGTH
 
 #: Integral of the cross-section of an oscillator of strength f = 1: pi r_e, with the classical
 #: electron radius (CODATA 2018), times 1 cm of wavenumber [cm].

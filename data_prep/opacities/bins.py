@@ -17,7 +17,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from exogan_jax.grid import WAVELENGTH_UM
+from data_prep.grid import WAVELENGTH_UM
 
 #: Widths of the g intervals, from the weakest to the strongest absorption; they sum to 1.
 #: Narrow at the top, where line cores make the cross-section rise by orders of magnitude.
@@ -26,7 +26,7 @@ G_WEIGHT.setflags(write=False)
 
 TEMPERATURE: np.ndarray = np.arange(500.0, 2501.0, 100.0)
 TEMPERATURE.setflags(write=False)
-#: Nodes of the physical table [K]; between the nodes cross-sections go linearly.
+#: Nodes of the "planets" table [K]; between the nodes cross-sections go linearly.
 PHYSICAL_TEMPERATURE: np.ndarray = np.concatenate(
     [np.arange(300.0, 2001.0, 100.0), np.arange(2200.0, 3001.0, 200.0)]
 )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exogan_jax.physics.transit import HE_H2_RATIO
+from exogan_jax.atmosphere import HE_H2_RATIO
 
 REFERENCE_T = 296.0
 PASCAL_PER_BAR = 1e5

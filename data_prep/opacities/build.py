@@ -19,6 +19,7 @@ from types import ModuleType
 
 import numpy as np
 
+from data_prep import grid
 from data_prep.opacities import (
     bins,
     carbon_dioxide,
@@ -32,7 +33,6 @@ from data_prep.opacities import (
     sources,
     water,
 )
-from exogan_jax import grid
 
 _SHARED = (bins, grid)
 CACHE = Path.home() / ".cache" / "exogan_jax" / "opacities"

@@ -1,6 +1,6 @@
-"""Build the opacity table for real planets.
+"""Build the opacity table for real planets, "planets".
 
-python -m data_prep.opacities.build_physical --out exogan_jax/assets/opacities_physical.nc \
+python -m data_prep.opacities.build_physical --out exogan_jax/assets/opacities_planets.nc \
     [--cache DIR]
 
 Takes about half an hour on one core, nearly all of it for the lines of H2O, CO2 and CO. Stages are

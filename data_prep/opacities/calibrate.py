@@ -1,7 +1,7 @@
 """Calibrate the opacity table on spectra of the published training set.
 
 python -m data_prep.opacities.calibrate --spectra exogan_osf_sample.npz --start built.nc \
-    --out exogan_jax/assets/opacities.nc
+    --out exogan_jax/assets/opacities_published.nc
 
 `built.nc` is what `data_prep.opacities.build` writes. Takes two minutes on two cores. About a
 quarter of the spectra, chosen by a hash of their parameters before anything else, is never fitted;
@@ -18,12 +18,12 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
+from data_prep import grid
 from data_prep.opacities import bins, fit, netcdf, published_set
 from data_prep.pkgz import ChunkError
-from exogan_jax import grid
+from exogan_jax.atmosphere import HE_H2_RATIO
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3
 from exogan_jax.physics.split import CALIBRATED_BELOW, split_fraction
-from exogan_jax.physics.transit import HE_H2_RATIO
 
 PRESSURE: np.ndarray = 10.0 ** np.arange(-1, 7)  # Pa
 #: The fit starts from at least this [log10 m^2], which nothing shows: even a tenth of it would have
@@ -94,7 +94,7 @@ def calibrate(
     index = index[order]
     if np.any(np.diff(index) != 1):
         raise ValueError(f"{spectra.source}: wavelengths must be neighbours on the ExoGAN grid")
-    fitted = split_fraction(spectra.theta) < CALIBRATED_BELOW
+    fitted = split_fraction(spectra.theta, grid.PARAMETERS) < CALIBRATED_BELOW
     sigma, cia = starting_point(table, temperature)
     n_gases, n_g, n_pressure, _ = sigma.shape
     mixture = 10 ** cia[0] + HE_H2_RATIO * 10 ** cia[1]

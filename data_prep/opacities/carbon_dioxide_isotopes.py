@@ -18,6 +18,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from data_prep.grid import N_WAVELENGTH
 from data_prep.opacities.bins import (
     G_WEIGHT,
     LOG10_FLOOR,
@@ -27,7 +28,6 @@ from data_prep.opacities.bins import (
 )
 from data_prep.opacities.carbon_dioxide_bands import MASS, MODES, line_list
 from data_prep.opacities.lines import PASCAL_PER_ATM, cross_section, doppler_sigma
-from exogan_jax.grid import N_WAVELENGTH
 
 #: 16O12C16O, 16O13C16O, 16O12C18O: natural abundances (HITRAN) ...
 NATURAL: np.ndarray = np.array([0.984204, 0.0110574, 0.0039471])

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data_prep.grid import N_WAVELENGTH
 from data_prep.opacities import broadening
 from data_prep.opacities.bins import PRESSURE, bin_edges_um, k_distribution
 from data_prep.opacities.carbon_monoxide import (
@@ -26,7 +27,6 @@ from data_prep.opacities.carbon_monoxide import (
     line_list,
 )
 from data_prep.opacities.lines import cross_section, doppler_sigma
-from exogan_jax.grid import N_WAVELENGTH
 
 #: Masses [u] of 12C, 13C and 16O, 18O, 17O (Wang et al. 2021, Chinese Phys. C 45, 030003).
 CARBON = (12.0, 13.00335484)

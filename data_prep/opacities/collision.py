@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
+from data_prep.grid import WAVELENGTH_UM
 from data_prep.opacities.bins import LOG10_FLOOR, TEMPERATURE
-from exogan_jax.grid import WAVELENGTH_UM
 
 PAIRS = ("H2-H2", "H2-He")
 #: Beyond a table's bluest point, log alpha goes on with the slope of this last stretch [cm^-1].

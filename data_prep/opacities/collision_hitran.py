@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from data_prep.grid import WAVELENGTH_UM
 from data_prep.opacities.collision import CIATable, log_alpha
-from exogan_jax.grid import WAVELENGTH_UM
 
 #: Nine pairs a row, the first of which is H2-H2 in equilibrium; rows of 10 cm^-1 from 0.
 N_PAIRS, H2_H2, STEP = 9, 0, 10.0

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data_prep.grid import WAVELENGTH_UM
 from data_prep.opacities.bins import LOG10_FLOOR, PRESSURE, TEMPERATURE, k_distribution
-from exogan_jax.grid import WAVELENGTH_UM
 
 #: The files end here [um]; the bins that reach beyond are continued by `extend`.
 LAST_UM = 30.0

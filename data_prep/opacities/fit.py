@@ -17,9 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from exogan_jax import grid
+from data_prep import grid
+from exogan_jax.atmosphere import H2_MASS, HE_H2_RATIO, HE_MASS
+from exogan_jax.physics.hydrostatic import chords
 from exogan_jax.physics.interpolate import interpolation_weights
-from exogan_jax.physics.transit import H2_MASS, HE_H2_RATIO, HE_MASS, chords
 
 #: Depths within this of the model count fully, far ones ever less (Cauchy's loss) [ppm]. It starts
 #: wide: a fit that begins with the narrow one takes a missing band for a handful of outliers.

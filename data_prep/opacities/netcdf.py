@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from data_prep.grid import GASES, WAVELENGTH_UM
 from data_prep.opacities.bins import G_WEIGHT, LOG10_FLOOR, PRESSURE, TEMPERATURE
-from exogan_jax.grid import GASES, WAVELENGTH_UM
 
 ATOM = {"H": 1.00794, "C": 12.011, "O": 15.9994, "Na": 22.98976928, "K": 39.0983}
 MOLAR_MASS: np.ndarray = np.array(

@@ -1,4 +1,4 @@
-"""The global attributes of the physical table: sources, licences, and what was done to them."""
+"""The global attributes of the "planets" table: sources, licences, and what was done to them."""
 
 from __future__ import annotations
 

@@ -20,11 +20,11 @@ import numpy as np
 import xarray as xr
 from scipy.ndimage import gaussian_filter1d
 
+from data_prep.grid import WAVELENGTH_UM
 from data_prep.opacities.bins import G_WEIGHT, LOG10_FLOOR, PRESSURE
 from data_prep.opacities.calibrate import LOG10_LEAST
-from exogan_jax.grid import WAVELENGTH_UM
 
-PUBLISHED = importlib.resources.files("exogan_jax") / "assets" / "opacities.nc"
+PUBLISHED = importlib.resources.files("exogan_jax") / "assets" / "opacities_published.nc"
 #: The temperature that the published set's opacities are fitted from [K].
 FITTED_AT_K = 1400.0
 #: Where less than the whole correction counts: from, to [um] and the share, which rises to 1 over

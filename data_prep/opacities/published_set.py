@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data_prep import grid
 from data_prep.pkgz import read_chunk
-from exogan_jax import grid
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3, rayleigh_cross_section
 
 #: What the spectra show: 965 of them are fitted to 0.2 ppm (median) so, and to 3 ppm otherwise.

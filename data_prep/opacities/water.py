@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from data_prep.grid import WAVELENGTH_UM
 from data_prep.opacities.bins import (
     LOG10_FLOOR,
     PRESSURE,
@@ -16,7 +17,6 @@ from data_prep.opacities.bins import (
     k_distribution,
 )
 from data_prep.opacities.lines import C2, PASCAL_PER_ATM, cross_section, doppler_sigma
-from exogan_jax.grid import WAVELENGTH_UM
 
 JOIN_UM = 30.0
 OVERLAP_UM = (25.0, 29.8)

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data_prep.grid import N_WAVELENGTH
 from data_prep.opacities import broadening
 from data_prep.opacities.bins import LOG10_FLOOR, PRESSURE, bin_edges_um, k_distribution
 from data_prep.opacities.lines import cross_section, doppler_sigma
 from data_prep.opacities.water import MASS, LineList, intensity, parse_hitran
-from exogan_jax.grid import N_WAVELENGTH
 
 #: Temperatures of the line-by-line table [K].
 LINES_TEMPERATURE: np.ndarray = np.arange(300.0, 1001.0, 100.0)

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from exogan_jax.files.records import Spectra, unpack
-from exogan_jax.physics.opacity import OpacityTable
-from exogan_jax.physics.prior import sample_prior, simulate
+from exogan_jax.files.records import RecordFormat, Spectra
+from exogan_jax.files.shards import check_same, dataset_layout, find_shards
+from exogan_jax.layout import Layout
+from exogan_jax.physics.forward import ForwardModel, simulate
 
 #: Elements of a stream, as good as endless.
 _LENGTH = 2**40
@@ -33,7 +32,7 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def read(self, rows: Sequence[int]) -> Spectra:
-        """Depth (n, 515) and theta (n, 7) of n rows."""
+        """Depth (n, w) and theta (n, d) of n rows."""
         ...
 
 
@@ -57,7 +56,7 @@ WHOLE = Part()
 
 
 class ArraySource:
-    """Spectra in memory: depth (n, 515), theta (n, 7)."""
+    """Spectra in memory: depth (n, w), theta (n, d)."""
 
     def __init__(self, spectra: Spectra) -> None:
         self._spectra = Spectra(*map(np.asarray, spectra))
@@ -71,46 +70,39 @@ class ArraySource:
 
 
 class RecordSource:
-    """A split of an `exogan_spectra` dataset as TFDS lays it out; needs array_record, not TFDS."""
+    """A split of an `exogan_spectra` dataset as TFDS lays it out; needs array_record, not TFDS.
 
-    def __init__(self, directory: str | os.PathLike[str], split: str = "train") -> None:
+    Args:
+      directory: the version's folder, see `find_shards`.
+      split: one of `physics.split.SPLITS`.
+      layout: what the spectra must be of; None takes the dataset's own.
+
+    Raises:
+      FileNotFoundError: no such dataset, or some of its files are missing.
+      ValueError: the dataset is of another problem; says in what they differ.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        split: str = "train",
+        layout: Layout | None = None,
+    ) -> None:
         from array_record.python.array_record_data_source import ArrayRecordDataSource
 
-        self._records = ArrayRecordDataSource([str(p) for p in find_shards(directory, split)])
+        shards = [str(path) for path in find_shards(directory, split)]
+        self.layout = dataset_layout(directory)  # of the problem
+        if layout is not None:
+            check_same(directory, self.layout, layout)
+        self._format = RecordFormat(self.layout.n_wavelength, len(self.layout.parameters))
+        self._records = ArrayRecordDataSource(shards)
 
     def __len__(self) -> int:
         return len(self._records)
 
     def read(self, rows: Sequence[int]) -> Spectra:
         """See `Source`."""
-        return unpack(self._records.__getitems__(rows))
-
-
-def find_shards(directory: str | os.PathLike[str], split: str) -> list[Path]:
-    """The files of a split, in order.
-
-    Args:
-      directory: the version's folder, `.../exogan_spectra/simulated/1.0.0`.
-      split: one of `physics.split.SPLITS`.
-
-    Raises:
-      FileNotFoundError: no such dataset, or some of its files are missing; names them.
-    """
-    found: dict[int, Path] = {}
-    total = 0
-    for path in Path(directory).glob(f"exogan_spectra-{split}.array_record-*"):
-        if match := re.fullmatch(r".*-(\d+)-of-(\d+)", path.name):
-            found[int(match[1])] = path
-            total = max(total, int(match[2]))
-    if not found:
-        raise FileNotFoundError(
-            f"{directory}: no exogan_spectra-{split}.array_record-* in it; "
-            "`exogan data build` makes a dataset and prints its folder"
-        )
-    missing = sorted(set(range(total)) - set(found))
-    if missing:
-        raise FileNotFoundError(f"{directory}: {split} shard {missing[0]} of {total} is missing")
-    return [found[i] for i in range(total)]
+        return self._format.unpack(self._records.__getitems__(rows))
 
 
 class _Stacks:
@@ -148,22 +140,22 @@ class _Stacks:
 def simulate_stack(
     key: jax.Array,
     i: jax.Array,
-    table: OpacityTable,
+    model: ForwardModel,
     *,
     batch_size: int,
     steps: int,
     part: Part = WHOLE,
     chunk: int = 2,
 ) -> Spectra:
-    """Element i of a simulated stream: depth (steps, n, 515), theta (steps, n, 7).
+    """Element i of a simulated stream: depth (steps, n, w), theta (steps, n, d).
 
-    Pure; parameters are uniform between the published bounds (`sample_prior`). The processes' parts
-    together are the batch that one process makes. For `chunk` see `simulate`.
+    Pure; parameters are drawn by `Parameters.sample`. The processes' parts together are the batch
+    that one process makes. For `chunk` see `simulate`.
     """
     rows = part.of(batch_size)
-    theta = sample_prior(jax.random.fold_in(key, i), steps * batch_size)
+    theta = model.parameters.sample(jax.random.fold_in(key, i), steps * batch_size)
     theta = theta.reshape(steps, batch_size, -1)[:, rows]
-    depth = simulate(theta.reshape(-1, theta.shape[-1]), table, chunk=chunk)
+    depth = simulate(model, theta.reshape(-1, theta.shape[-1]), chunk=chunk)
     return Spectra(depth.reshape(*theta.shape[:2], -1), theta)
 
 
@@ -224,7 +216,7 @@ def stream(
 
 
 def simulated_stream(
-    table: OpacityTable,
+    model: ForwardModel,
     *,
     batch_size: int,
     steps: int = 1,
@@ -241,5 +233,5 @@ def simulated_stream(
     key = jax.random.key(seed)
     part.of(batch_size)
     options = {"batch_size": batch_size, "steps": steps, "part": part, "chunk": chunk}
-    run = jax.jit(lambda k, i, t: simulate_stack(k, i, t, **options))  # type: ignore[arg-type]
-    return _iterate(_Simulated(lambda i: run(key, i, table)), 1, ahead)
+    run = jax.jit(lambda k, i, m: simulate_stack(k, i, m, **options))  # type: ignore[arg-type]
+    return _iterate(_Simulated(lambda i: run(key, i, model)), 1, ahead)

@@ -1,6 +1,7 @@
 """The `.par` file beside a spectrum: the star's radius and, for a simulation, the true values.
 
-It is the INI file of TauREx 2, which the published ExoGAN reads:
+It is the INI file of TauREx 2, which the published ExoGAN reads. Values are found by what they are
+of an atmosphere, so that a file means the same whatever is retrieved:
 
     [Star]
     radius = 1.0                          ; R_sun
@@ -9,26 +10,31 @@ It is the INI file of TauREx 2, which the published ExoGAN reads:
     mass = 1.2                            ; M_J
     [Atmosphere]
     tp_iso_temp = 1400                    ; K
-    active_gases = H2O, CO2, CO, CH4
-    active_gases_mixratios = 1e-4, 1e-5, 1e-6, 1e-7
+    active_gases = H2O, CO2
+    active_gases_mixratios = 1e-4, 1e-5
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import ArrayLike, Float
 
-from exogan_jax import grid
 from exogan_jax.files.text import fail, parse_number, quoted, read_lines
+from exogan_jax.parameters import ROLES, UNITS, Parameter, Parameters
 
-# Entry of theta -> its section and key, for the parameters that are a single number.
+#: Role (see `parameters.ROLES`) or gas -> its value: a role's in the file's unit, a gas's as log10
+#: of its mixing ratio. Only what is known is in it.
+Truth = Mapping[str, float]
+
+# Role -> its section, key and unit in a file.
 _SCALARS = {
-    "planet_mass": ("planet", "mass"),
-    "planet_radius": ("planet", "radius"),
-    "temperature": ("atmosphere", "tp_iso_temp"),
+    "mass": ("planet", "mass", "M_J"),
+    "radius": ("planet", "radius", "R_J"),
+    "temperature": ("atmosphere", "tp_iso_temp", "K"),
 }
 _Entries = dict[tuple[str, str], tuple[str, int]]
 
@@ -98,12 +104,11 @@ def _mixing_ratios(path: Path, entries: _Entries) -> dict[str, float]:
     return {gas: ratio for gas, ratio in ratios.items() if np.isfinite(ratio)}
 
 
-def read_par(path: Path) -> tuple[float, Float[np.ndarray, "7"] | None, tuple[str, ...]]:
+def read_par(path: Path) -> tuple[float, Truth]:
     """Reads a parameter file.
 
     Returns:
-      The star's radius in R_sun; theta (7,) in the units of `grid.PARAMETERS`, NaN where the file
-      is silent, or None if it gives no parameter; and notes, one line each.
+      The star's radius in R_sun, and what the file tells of the planet.
 
     Raises:
       SpectrumError: malformed file, or no positive [Star] radius.
@@ -112,35 +117,80 @@ def read_par(path: Path) -> tuple[float, Float[np.ndarray, "7"] | None, tuple[st
     star_radius = _positive(path, entries, "star", "radius")
     if star_radius is None:
         fail(path, "no [Star] radius", "add a section [Star] with radius = ... in R_sun")
-    gases = _mixing_ratios(path, entries)
-    truth = np.full(grid.N_PARAMETERS, np.nan)
-    for i, name in enumerate(grid.PARAMETERS):
-        if name in _SCALARS:
-            value = _positive(path, entries, *_SCALARS[name])
-            truth[i] = np.nan if value is None else value
-        else:
-            truth[i] = gases.get(name.removeprefix("log10_"), np.nan)
-    others = sorted(set(gases) - set(grid.GASES))
-    notes = (f"{path}: not retrieved: {', '.join(others).upper()}",) if others else ()
-    return star_radius, (truth if np.isfinite(truth).any() else None), notes
+    truth = _mixing_ratios(path, entries)
+    for role, (section, key, _) in _SCALARS.items():
+        value = _positive(path, entries, section, key)
+        if value is not None:
+            truth[role] = value
+    return star_radius, truth
 
 
-def format_par(star_radius: float, truth: Float[np.ndarray, "7"] | None) -> str:
+def format_par(star_radius: float, truth: Truth) -> str:
     """The text of a parameter file; `read_par` gives the same values back."""
-    theta = np.full(grid.N_PARAMETERS, np.nan) if truth is None else np.asarray(truth, np.float64)
-    values = {name: float(x) for name, x in zip(grid.PARAMETERS, theta, strict=True) if x == x}
     lines = ["[Star]", f"radius = {star_radius!r}", ""]
     for heading in ("Planet", "Atmosphere"):
         rows = [
-            f"{key} = {values[name]!r}"
-            for name, (section, key) in _SCALARS.items()
-            if section == heading.lower() and name in values
+            f"{key} = {float(truth[role])!r}"
+            for role, (section, key, _) in _SCALARS.items()
+            if section == heading.lower() and role in truth
         ]
-        gases = [gas for gas in grid.GASES if f"log10_{gas}" in values]
+        gases = gases_of(truth)
         if heading == "Atmosphere" and gases:
-            ratios = (repr(float(10.0 ** values[f"log10_{gas}"])) for gas in gases)
+            ratios = (repr(float(10.0 ** truth[gas])) for gas in gases)
             rows.append(f"active_gases = {', '.join(gases).upper()}")
             rows.append(f"active_gases_mixratios = {', '.join(ratios)}")
         if rows:
             lines += [f"[{heading}]", *rows, ""]
     return "\n".join(lines)
+
+
+def gases_of(truth: Truth) -> tuple[str, ...]:
+    """The gases that a file tells of."""
+    return tuple(key for key in truth if key not in ROLES)
+
+
+def truth_theta(truth: Truth, parameters: Parameters) -> Float[np.ndarray, " d"]:
+    """A file's values as theta.
+
+    Returns:
+      (d,) in the order and units of `parameters`, NaN where the file is silent.
+    """
+    known = [
+        _to_unit(truth[p.role], p) if p.role in truth and _is_read(p) else np.nan
+        for p in parameters
+    ]
+    return np.array(known, np.float64)
+
+
+def truth_of(theta: Float[ArrayLike, " d"], parameters: Parameters) -> Truth:
+    """Theta as a file tells of it: inverse of `truth_theta`, without what a file has no place for.
+
+    Args:
+      theta: (d,) in the order and units of `parameters`, NaN where unknown.
+      parameters: what theta is of.
+    """
+    pairs = zip(parameters, np.asarray(theta, np.float64), strict=True)
+    return {p.role: _from_unit(float(x), p) for p, x in pairs if np.isfinite(x) and _is_read(p)}
+
+
+def _is_read(parameter: Parameter) -> bool:
+    """Whether a file has a place for a parameter."""
+    return parameter.gas is not None or parameter.role in _SCALARS
+
+
+def _factor(parameter: Parameter) -> float:
+    """The file's unit in that of a parameter which is no gas."""
+    return UNITS[_SCALARS[parameter.role][2]] / parameter.in_si
+
+
+def _to_unit(value: float, parameter: Parameter) -> float:
+    if parameter.gas is not None:
+        return value if parameter.is_log else 10.0**value
+    scaled = value * _factor(parameter)
+    return float(np.log10(scaled)) if parameter.is_log else scaled
+
+
+def _from_unit(value: float, parameter: Parameter) -> float:
+    if parameter.gas is not None:
+        return value if parameter.is_log else float(np.log10(value))
+    return (10.0**value if parameter.is_log else value) / _factor(parameter)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import jax
+import json
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float
 from rich import box
@@ -10,79 +12,126 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from exogan_jax import grid
-from exogan_jax.files import checkpoints
-from exogan_jax.retrieval.results import Retrieval
+from exogan_jax.files import headers
+from exogan_jax.parameters import Parameter
+from exogan_jax.retrieval.result import Posterior, Retrieval
 
-_SHORT = ("H2O", "CO2", "CO", "CH4", "M [M_J]", "R [R_J]", "T [K]")
-_LONG = ("log10 H2O", "log10 CO2", "log10 CO", "log10 CH4", "mass", "radius", "temperature")
-_DIGITS = (1, 1, 1, 1, 1, 2, 0)
-_NUMBERS_WIDTH = 69  # of the columns after the name
+_LETTERS = {"mass": "M", "radius": "R", "temperature": "T"}
+_NAME = 9  # columns that a spectrum's name gets at least
 
 
-def _digits(*errors: float) -> int:
-    """Decimals that show two digits of the smallest positive error."""
-    positive = [error for error in errors if error > 0]
-    return int(np.clip(1 - np.floor(np.log10(min(positive))), 0, 4)) if positive else 2
+def _decimals(errors: Float[np.ndarray, " n"], digits: int) -> int:
+    """Decimals that show so many digits of the smallest positive error."""
+    positive = errors[errors > 0]
+    if not positive.size:
+        return digits
+    return int(np.clip(digits - 1 - np.floor(np.log10(positive.min())), 0, 4))
 
 
-def one_spectrum(retrieval: Retrieval, truth: Float[np.ndarray, "7"] | None) -> Table:
+def _short_name(parameter: Parameter) -> str:
+    """A heading for a narrow column."""
+    if parameter.gas is not None:
+        return parameter.gas.upper()
+    if parameter.role in _LETTERS:
+        return f"{_LETTERS[parameter.role]} [{parameter.unit}]"
+    return parameter.name
+
+
+def one_spectrum(posterior: Posterior, truth: Float[np.ndarray, " d"] | None) -> Table:
     """A row a parameter: median, errors to 16 and 84 %, and the true value where known."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("parameter", "median", "-", "+", "unit", "truth"):
         left = heading in ("parameter", "unit")
         table.add_column(heading, justify="left" if left else "right", no_wrap=True)
-    true = np.full(grid.N_PARAMETERS, np.nan) if truth is None else truth
-    for i, (low, median, high) in enumerate(retrieval.quantiles()[0].T):
-        digits = _digits(median - low, high - median)
-        numbers = (f"{x:.{digits}f}" for x in (median, median - low, high - median))
-        known = f"{true[i]:.{digits}f}" if np.isfinite(true[i]) else ""
-        table.add_row(_LONG[i], *numbers, grid.UNITS[i], known)
+    parameters = posterior.parameters
+    true = np.full(len(parameters), np.nan) if truth is None else truth
+    for i, (low, median, high) in enumerate(posterior.quantiles().T):
+        decimals = _decimals(np.array([median - low, high - median]), digits=2)
+        numbers = (f"{x:.{decimals}f}" for x in (median, median - low, high - median))
+        known = f"{true[i]:.{decimals}f}" if np.isfinite(true[i]) else ""
+        table.add_row(parameters[i].name, *numbers, parameters[i].unit, known)
     return table
+
+
+def _cells(quantiles: Float[np.ndarray, "n q"], decimals: int) -> list[str]:
+    """Median and half the 16-84 % interval of one parameter of n spectra."""
+    return [f"{m:.{decimals}f}±{(high - low) / 2:.{decimals}f}" for low, m, high in quantiles]
+
+
+def _columns(retrieval: Retrieval, room: int) -> list[tuple[str, list[str]]]:
+    """Heading and cells of the parameters' columns, no wider than `room` with a gap after each:
+    where they are, decimals are dropped, and then the last parameters.
+    """
+    quantiles = retrieval.quantiles()
+    errors = (quantiles[:, 2] - quantiles[:, 0]) / 2
+    names = [_short_name(p) for p in retrieval.parameters]
+    # The median's, so that one spectrum that is well known does not widen them all.
+    decimals = [_decimals(np.median(errors[:, [i]], axis=0), digits=1) for i in range(len(names))]
+    while True:
+        columns = [(name, _cells(quantiles[:, :, i], decimals[i])) for i, name in enumerate(names)]
+        widths = [max(map(len, (name, *cells))) + 1 for name, cells in columns]
+        if sum(widths) <= room or len(names) == 1:
+            return columns
+        # Decimals that make a column wider than its heading; the most of them goes first.
+        spare = [
+            count if count > 1 and width > len(name) + 1 else 0
+            for count, width, name in zip(decimals[: len(names)], widths, names, strict=True)
+        ]
+        if any(spare):
+            decimals[int(np.argmax(spare))] -= 1
+        else:
+            names = names[:-1]
 
 
 def many_spectra(retrieval: Retrieval, width: int) -> Table:
     """A row a spectrum: median and half the 16-84 % interval; ! marks a flag."""
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("spectrum", no_wrap=True)
-    for heading in (*_SHORT, "chi2"):
+    fit = [f"{chi2:.1f}" for chi2 in retrieval.reduced_chi2]
+    rest = max(map(len, ("chi2", *fit)))
+    columns = [*_columns(retrieval, width - rest - _NAME - 1), ("chi2", fit)]
+    for heading, _ in columns:
         table.add_column(heading, justify="right", no_wrap=True)
-    room = max(width - _NUMBERS_WIDTH, 9)
-    for i, quantiles in enumerate(retrieval.quantiles()):
-        cells = [
-            f"{median:.{digits}f}±{(high - low) / 2:.{digits}f}"
-            for (low, median, high), digits in zip(quantiles.T, _DIGITS, strict=True)
-        ]
-        name = retrieval.names[i] + "!" * bool(retrieval.flags[i])
+    taken = sum(max(map(len, (heading, *cells))) + 1 for heading, cells in columns)
+    room = max(width - taken, _NAME)
+    for i, flags in enumerate(retrieval.flags):
+        name = retrieval.names[i] + "!" * bool(flags)
         if len(name) > room:  # the end of a name often tells one from another
             name = f"{name[: room - 5]}…{name[-4:]}"
-        table.add_row(Text(name), *cells, f"{retrieval.reduced_chi2[i]:.1f}")
+        table.add_row(Text(name), *(cells[i] for _, cells in columns))
     return table
 
 
 def print_report(
-    retrieval: Retrieval, truths: list[np.ndarray | None], console: Console | None = None
+    retrieval: Retrieval,
+    truths: Sequence[Float[np.ndarray, " d"] | None],
+    console: Console | None = None,
 ) -> None:
     """Prints the table for one spectrum or for many, cut to the terminal's height.
 
     Args:
       retrieval: of n observations.
-      truths: n arrays (7,) of true parameters, or None.
+      truths: n arrays (d,) of true parameters, NaN where unknown, or None.
       console: where to print; standard output by default.
     """
     console = Console() if console is None else console
     if len(retrieval) == 1:
-        chi2, size = retrieval.reduced_chi2[0], retrieval.effective_sample_size[0]
-        title = f"{retrieval.names[0]}: reduced chi-square {chi2:.2f}, "
-        title += f"{size:.0f} of {retrieval.samples.shape[1]} samples effective"
-        flags = f" ({retrieval.flags[0]})" if retrieval.flags[0] else ""
+        posterior = retrieval[0]
+        chi2, size = posterior.reduced_chi2, posterior.effective_sample_size
+        title = f"{posterior.name}: reduced chi-square {chi2:.2f}, "
+        title += f"{size:.0f} of {len(posterior.weights)} samples effective"
+        flags = f" ({posterior.flags})" if posterior.flags else ""
         console.print(Text(title + flags))
-        console.print(one_spectrum(retrieval, truths[0]))
+        console.print(one_spectrum(posterior, truths[0]))
         return
-    shown = retrieval[: max(console.height - 8, 5)]
-    console.print(many_spectra(shown, console.width))
+    shown = retrieval[: max(console.height - 9, 5)]
+    table = many_spectra(shown, console.width)
+    console.print(table)
     if len(retrieval) > len(shown):
         console.print(f"... and {len(retrieval) - len(shown)} more in summary.ecsv")
+    hidden = len(retrieval.parameters) + 2 - len(table.columns)
+    if hidden:
+        console.print(f"{hidden} more parameter{'s' * (hidden > 1)} in summary.ecsv")
     if any(shown.flags):
         console.print("! see the column flags of summary.ecsv")
 
@@ -93,22 +142,25 @@ def print_models(console: Console | None = None) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("name", "network", "weights", "opacities", "steps", "batch", "encoder"):
         table.add_column(heading)
-    trained_on = []
-    for name in checkpoints.model_names():
-        model, card = checkpoints.load_model(name), checkpoints.model_card(name)
-        size = sum(x.size for x in jax.tree.leaves((model.generator, model.discriminator)))
+    lines = []
+    for name in headers.model_names():
+        path = headers.model_path(name)
+        header, arrays = headers.read_header(path), headers.array_sizes(path)
+        card = json.loads(header["card"])
         training = card["training"]
+        size = sum(n for part, n in arrays.items() if part in ("generator", "discriminator"))
         table.add_row(
-            name + "*" * (name == checkpoints.DEFAULT_MODEL),
-            model.network,
+            name + "*" * (name == headers.DEFAULT_MODEL),
+            header["network"],
             f"{size / 1e6:.1f} M",
             training["opacities"],
             str(training["n_steps"]),
             str(training["batch_size"]),
-            "no" if model.encoder is None else "yes",
+            "yes" if "encoder" in arrays else "no",
         )
-        trained_on.append(f"{name}: {card['data']}")
+        problem = ", ".join(headers.layout_of(header, path).parameters.names)
+        lines += [f"{name}: {card['data']}", f"  retrieves {problem}"]
     console.print(table)
-    for line in trained_on:
-        console.print(line)
-    console.print("* the default; `exogan_jax.files.checkpoints.model_card(name)` says more")
+    for line in lines:
+        console.print(line, highlight=False)
+    console.print("* the default; `exogan_jax.files.weights.model_card(name)` says more")

@@ -6,45 +6,65 @@ DIR/<name>/posterior.nc, aspa.png, spectrum.png, corner.png, histograms.png
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
 
 from exogan_jax import __version__
-from exogan_jax.files.checkpoints import DEFAULT_MODEL
+from exogan_jax.files.headers import DEFAULT_MODEL, model_names
+from exogan_jax.files.par import truth_theta
 from exogan_jax.files.plots import save_figures
-from exogan_jax.files.results import read_posterior, write_posterior
+from exogan_jax.files.posteriors import Attributes, read_posterior, write_posterior
 from exogan_jax.files.spectra import Spectrum
-from exogan_jax.retrieval.inpaint import N_STARTS
-from exogan_jax.retrieval.likelihood import pixel_target
-from exogan_jax.retrieval.results import Retrieval
+from exogan_jax.layout import Layout
+from exogan_jax.retrieval.compared import pixel_target
+from exogan_jax.retrieval.result import Posterior
+from exogan_jax.retrieval.settings import Settings
 
 _FIGURES = ("aspa.png", "spectrum.png", "corner.png", "histograms.png")
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Job:
     """One spectrum of a run."""
 
     name: str
     spectrum: Spectrum
     folder: Path
-    settings: dict[str, str | int | float]  # all that the result depends on
+    layout: Layout  # the model's
+    settings: Attributes  # all that the result depends on beside the layout
 
     @property
     def posterior(self) -> Path:
         """Where the result is kept."""
         return self.folder / "posterior.nc"
 
+    @property
+    def truth(self) -> Float[np.ndarray, " d"] | None:
+        """True parameters (d,), NaN where unknown; None where all are."""
+        theta = truth_theta(self.spectrum.truth, self.layout.parameters)
+        return theta if np.isfinite(theta).any() else None
+
 
 def model_id(name_or_path: str | None) -> str:
     """A model's name; for a file, with the digest of its content."""
     name = DEFAULT_MODEL if name_or_path is None else name_or_path
-    if not Path(name).is_file():
+    if name in model_names():
         return name
     with Path(name).open("rb") as file:
         return f"{Path(name).name} sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def _attribute(value: Any) -> str | int | float:
+    """A value that NetCDF can hold: it has no booleans and no None."""
+    if value is None:
+        return ""
+    return int(value) if isinstance(value, bool) else value
 
 
 def plan(
@@ -52,12 +72,9 @@ def plan(
     names: Sequence[str],
     out: Path,
     *,
-    model: str | None,
-    seed: int,
-    n_starts: int | None,
-    n_steps: int,
-    likelihood: str,
-    encoder: bool,
+    model_name: str | None,
+    layout: Layout,
+    settings: Settings,
 ) -> tuple[list[Job], list[str]]:
     """The jobs of a run.
 
@@ -65,61 +82,51 @@ def plan(
       spectra: as read.
       names: of their folders, distinct.
       out: the run's folder.
-      model: name or file of a model; None for the default one.
-      seed: of all random numbers.
-      n_starts: starts a spectrum; None for the default.
-      n_steps: optimiser steps a start; see `catalogue.default_steps`.
-      likelihood: "gaussian" or "paper".
-      encoder: start where the model's encoder says, which must be there.
+      model_name: name or file of a model; None for the default one.
+      layout: the model's.
+      settings: with nothing left open, see `Settings.for_model`.
 
     Returns:
       The jobs, and a line for each spectrum that the likelihood cannot use.
     """
+    common = {key: _attribute(value) for key, value in dataclasses.asdict(settings).items()}
+    common |= {"exogan_jax_version": __version__, "model": model_id(model_name)}
     jobs, unusable = [], []
     for name, spectrum in zip(names, spectra, strict=True):
-        settings: dict[str, str | int | float] = {
-            "exogan_jax_version": __version__,
-            "input_sha256": spectrum.sha256,
-            "star_radius": spectrum.star_radius,
-            "model": model_id(model),
-            "seed": seed,
-            "n_starts": N_STARTS if n_starts is None else n_starts,
-            "n_steps": n_steps,
-            "likelihood": likelihood,
-            "starts": "encoder" if encoder else "anywhere",
-        }
+        own: Attributes = {"input_sha256": spectrum.sha256, "star_radius": spectrum.star_radius}
         try:
-            if likelihood == "paper":
-                pixel_target(spectrum.observation)
-            jobs.append(Job(name, spectrum, out / name, settings))
+            if settings.likelihood == "paper":
+                pixel_target(spectrum.observation, layout)
+            jobs.append(Job(name, spectrum, out / name, layout, common | own))
         except ValueError as error:
             unusable.append(f"{spectrum.path}: {error}")
     return jobs, unusable
 
 
-def load(job: Job) -> Retrieval | None:
+def load(job: Job) -> Posterior | None:
     """The job's result if it was saved with the same settings, and can be read."""
     try:
-        retrieval, attrs = read_posterior(job.posterior)
+        posterior, attrs = read_posterior(job.posterior)
     except (FileNotFoundError, ValueError):
         return None
     same = all(attrs.get(key) == value for key, value in job.settings.items())
-    return retrieval if same and retrieval.names == (job.name,) else None
+    same = same and (posterior.name, posterior.layout) == (job.name, job.layout)
+    return posterior if same else None
 
 
-def save(job: Job, retrieval: Retrieval) -> None:
+def save(job: Job, posterior: Posterior) -> None:
     """Saves a job's result, and removes the figures of an earlier one.
 
     Raises:
       OSError: the folder cannot be written.
     """
     job.folder.mkdir(parents=True, exist_ok=True)
-    write_posterior(job.posterior, retrieval, job.spectrum.observation, job.settings)
+    write_posterior(job.posterior, posterior, job.spectrum.observation, job.settings)
     for figure in _FIGURES:
         (job.folder / figure).unlink(missing_ok=True)
 
 
-def draw(job: Job, retrieval: Retrieval) -> None:
+def draw(job: Job, posterior: Posterior) -> None:
     """Draws the figures of a job, unless they are there and younger than what they show.
 
     Raises:
@@ -129,4 +136,4 @@ def draw(job: Job, retrieval: Retrieval) -> None:
     changed = max(path.stat().st_mtime for path in sources if path.exists())
     figures = [job.folder / figure for figure in _FIGURES]
     if not all(path.exists() and path.stat().st_mtime >= changed for path in figures):
-        save_figures(job.folder, retrieval, job.spectrum.observation, job.spectrum.truth)
+        save_figures(job.folder, posterior, job.spectrum.observation, job.truth)

@@ -10,19 +10,16 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from exogan_jax import grid
 from exogan_jax.files.atomic import replacing
-from exogan_jax.files.par import format_par, read_par
+from exogan_jax.files.par import Truth, format_par, gases_of, read_par
 from exogan_jax.files.text import SpectrumError, fail, parse_number, quoted, read_lines
-from exogan_jax.physics.observation import Observation, check
+from exogan_jax.layout import Layout
+from exogan_jax.physics.observation import Observation, check, grid_range
 
-__all__ = ["Spectrum", "SpectrumError", "read_spectrum", "write_spectrum"]
+__all__ = ["Spectrum", "SpectrumError", "notes_for", "read_spectrum", "write_spectrum"]
 
 _COLUMNS = ("wavelength", "depth", "error", "bin width")
 _LAYOUT = "give wavelength [um], depth, 1-sigma error and, if you like, bin width [um]"
-# The binning operator knows points up to half a step outside the grid.
-_HALF_STEP = np.sqrt(grid.WAVELENGTH_UM[-2] / grid.WAVELENGTH_UM[-1])
-_LOW, _HIGH = grid.WAVELENGTH_UM[-1] / _HALF_STEP, grid.WAVELENGTH_UM[0] * _HALF_STEP
 
 
 class Spectrum(NamedTuple):
@@ -31,7 +28,7 @@ class Spectrum(NamedTuple):
     name: str  # the file's stem
     path: Path
     observation: Observation  # n points; depths and errors times (R_star/R_sun)^2
-    truth: np.ndarray | None  # (7,) in the units of grid.PARAMETERS, NaN where unknown
+    truth: Truth  # what its .par file tells of the planet; see `par.truth_theta`
     star_radius: float  # [R_sun]
     notes: tuple[str, ...]  # one-line warnings
     sha256: str  # of the .dat file's content
@@ -68,8 +65,7 @@ def _parse_table(path: Path, lines: list[str]) -> tuple[np.ndarray, np.ndarray]:
     return np.array(rows), np.array(numbers)
 
 
-def _check_wavelengths(path: Path, wavelength: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """Which points (n,) lie on the model's grid."""
+def _check_distinct(path: Path, wavelength: np.ndarray, numbers: np.ndarray) -> None:
     order = np.argsort(wavelength, kind="stable")
     same = np.flatnonzero(np.diff(wavelength[order]) == 0)
     if same.size:
@@ -77,17 +73,29 @@ def _check_wavelengths(path: Path, wavelength: np.ndarray, numbers: np.ndarray) 
         value = wavelength[order[same[0]]]
         problem = f"wavelength {value:g} um is also on line {first}"
         fail(path, problem, "keep one of them, or their weighted mean", int(second))
-    inside = (wavelength >= _LOW) & (wavelength <= _HIGH)
+
+
+def _on_grid(
+    path: Path, wavelength: np.ndarray, numbers: np.ndarray, grid_um: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
+    """Which points (n,) lie on a model's grid, and a note if some do not."""
+    low, high = grid_range(grid_um)  # what the binning operator knows
+    inside = (wavelength >= low) & (wavelength <= high)
     if not inside.any():
         remedy = "give wavelengths in um"
-        if wavelength.min() > _HIGH:
+        if wavelength.min() > high:
             remedy += ": divide by 1000 if these are nm, by 10000 if Angstrom"
         elif wavelength.max() < 1e-3:
             remedy += ": multiply by 1e6 if these are m"
-        problem = f"no wavelength within the model's {_LOW:.2f}-{_HIGH:.1f} um"
+        problem = f"no wavelength within the model's {low:.2f}-{high:.1f} um"
         found = f"found {wavelength.min():g} to {wavelength.max():g}"
         fail(path, f"{problem} ({found})", remedy, int(numbers[0]))
-    return inside
+    if inside.all():
+        return inside, []
+    count, first = np.sum(~inside), numbers[~inside][0]
+    points = f"{count} point{'s' if count > 1 else ''}"
+    outside = f"outside {low:.2f}-{high:.1f} um, the first on line {first}"
+    return inside, [f"{path}: left out {points} {outside}"]
 
 
 def _check_values(path: Path, table: np.ndarray, numbers: np.ndarray) -> None:
@@ -124,14 +132,19 @@ def _check_values(path: Path, table: np.ndarray, numbers: np.ndarray) -> None:
             fail(path, problem, remedy, int(numbers[0]))
 
 
-def read_spectrum(path: str | os.PathLike[str]) -> Spectrum:
+def read_spectrum(
+    path: str | os.PathLike[str], grid_um: Float[np.ndarray, " w"] | None = None
+) -> Spectrum:
     """Reads a spectrum: columns wavelength [um], depth (Rp/Rs)^2, 1-sigma error.
 
     Columns are separated by blanks or commas, in rows of any order; # starts a comment. A fourth
     column is the full width of each bin in um, as in TauREx 3; without it, or at width 0, a depth
-    is that of the grid's R = 100 bin. Points off the grid (0.300-50.4 um) are dropped, with a note.
-    A file of the same stem that ends in `.par` gives the star's radius and true values (`par`);
-    without it the star is taken to have 1 R_sun, with a note.
+    is that of the model's own bin. A file of the same stem that ends in `.par` gives the star's
+    radius and true values (`par`); without it the star is taken to have 1 R_sun, with a note.
+
+    Args:
+      path: the table.
+      grid_um: (w,) a model's wavelengths: points off them are dropped, with a note. None keeps all.
 
     Raises:
       SpectrumError: anything wrong with either file; one line with file, line number and remedy.
@@ -142,43 +155,52 @@ def read_spectrum(path: str | os.PathLike[str]) -> Spectrum:
     lines, sha256 = read_lines(path)
     table, numbers = _parse_table(path, lines)
     _check_values(path, table, numbers)
-    inside = _check_wavelengths(path, table[:, 0], numbers)
+    _check_distinct(path, table[:, 0], numbers)
     notes: list[str] = []
-    if not inside.all():
-        count, first = np.sum(~inside), numbers[~inside][0]
-        notes.append(
-            f"{path}: left out {count} point{'s' if count > 1 else ''} outside "
-            f"{_LOW:.2f}-{_HIGH:.1f} um, the first on line {first}"
-        )
+    if grid_um is not None:
+        inside, notes = _on_grid(path, table[:, 0], numbers, grid_um)
+        table = table[inside]
     par = path.with_suffix(".par")
-    star_radius, truth = 1.0, None
+    star_radius = 1.0
+    truth: Truth = {}
     if par.exists():
-        star_radius, truth, more = read_par(par)
-        notes += more
+        star_radius, truth = read_par(par)
     else:
         notes.append(f"{path}: no {par.name} beside it, so the star is taken to have 1 R_sun")
 
-    table = table[inside]
     depth, sigma = table[:, 1] * star_radius**2, table[:, 2] * star_radius**2
     if np.any(depth >= 1):
         problem = f"[Star] radius = {star_radius:g} makes the planet larger than the Sun"
         fail(par, problem, "give the star's radius in R_sun")
-    typical = float(np.median(depth))
-    if not grid.DEPTH_MIN / 2 < typical < grid.DEPTH_MAX * 2:
-        notes.append(
-            f"{path}: the median depth {typical:.2g} (for 1 R_sun) is far from the training set's "
-            f"{grid.DEPTH_MIN:.4f}-{grid.DEPTH_MAX:.3f}; are the units and the star's radius right?"
-        )
     half_width = table[:, 3] / 2 if table.shape[1] == 4 else np.zeros(len(table))
     observation = check(Observation(table[:, 0], half_width, depth, sigma), str(path))
     return Spectrum(path.stem, path, observation, truth, star_radius, tuple(notes), sha256)
+
+
+def notes_for(spectrum: Spectrum, layout: Layout) -> tuple[str, ...]:
+    """What is odd about a spectrum for a problem, one line each: depths far from those of its
+    training set, true values of gases that it does not retrieve.
+    """
+    notes = []
+    typical = float(np.median(spectrum.observation.depth))
+    low, high = layout.depth_range
+    if not low / 2 < typical < high * 2:
+        notes.append(
+            f"{spectrum.path}: the median depth {typical:.2g} (for 1 R_sun) is far from the "
+            f"training set's {low:.4f}-{high:.3f}; are the units and the star's radius right?"
+        )
+    others = sorted(set(gases_of(spectrum.truth)) - set(layout.parameters.gases))
+    if others:
+        par = spectrum.path.with_suffix(".par")
+        notes.append(f"{par}: not retrieved: {', '.join(others).upper()}")
+    return tuple(notes)
 
 
 def write_spectrum(
     path: str | os.PathLike[str],
     observation: Observation,
     *,
-    truth: Float[np.ndarray, "7"] | None = None,
+    truth: Truth | None = None,
     star_radius: float = 1.0,
 ) -> None:
     """Writes a spectrum that `read_spectrum` reads back: `path` and a `.par` beside it.
@@ -186,7 +208,7 @@ def write_spectrum(
     Args:
       path: the file to write, its name not ending in `.par`.
       observation: depths and errors for a star of 1 R_sun; they are divided by `star_radius`^2.
-      truth: (7,) true values in the units of `grid.PARAMETERS`, NaN where unknown.
+      truth: true values by role or gas; `par.truth_of` makes it of a theta.
       star_radius: in R_sun.
 
     Raises:
@@ -196,7 +218,7 @@ def write_spectrum(
     path = Path(path)
     if not star_radius > 0:
         raise ValueError(f"{path}: star_radius must be above 0, got {star_radius}")
-    wavelength, half_width, depth, sigma = check(observation, str(path))
+    wavelength, half_width, depth, sigma, _ = check(observation, str(path))
     depth, sigma = depth / star_radius**2, sigma / star_radius**2
     check(Observation(wavelength, half_width, depth, sigma), str(path))
     columns = [wavelength, depth, sigma]
@@ -208,4 +230,4 @@ def write_spectrum(
     with replacing(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
     with replacing(path.with_suffix(".par")) as temporary:
-        temporary.write_text(format_par(float(star_radius), truth), encoding="utf-8")
+        temporary.write_text(format_par(float(star_radius), truth or {}), encoding="utf-8")

@@ -99,14 +99,16 @@ def r1_penalty(
 
 
 def contextual_loss(
-    mask: Float[Array, "33 33"], aspa: Float[Array, "33 33"], target: Float[Array, "33 33"]
+    mask: Float[Array, "side side"],
+    array: Float[Array, "side side"],
+    target: Float[Array, "side side"],
 ) -> Float[Array, ""]:
-    """The paper's pixel loss of ONE array: sum |mask * (aspa - target)|, mask 1 = visible."""
-    return jnp.abs(mask * (aspa - target)).sum()
+    """The paper's pixel loss of ONE array: sum |mask * (array - target)|, mask 1 = visible."""
+    return jnp.abs(mask * (array - target)).sum()
 
 
 def perceptual_loss(logit: Float[Array, ""]) -> Float[Array, ""]:
-    """The generator's loss of ONE array, -log D(aspa), from its logit."""
+    """The generator's loss of ONE array, -log D(array), from its logit."""
     return jax.nn.softplus(-logit)
 
 

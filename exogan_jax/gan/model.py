@@ -3,59 +3,82 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
-from exogan_jax.gan.encoder import Encoder, Proposal
 from exogan_jax.gan.nets import Networks, networks
+from exogan_jax.gan.npe import Encoder, Proposal
+from exogan_jax.layout import Layout, Values
 
 
 class GeneratorError(NamedTuple):
     """The generator's own 1-sigma errors, measured on spectra that it never saw."""
 
     # Of the normalised spectrum, as a share of its section's range.
-    pixel: Float[Array | np.ndarray, "515"]
-    low: Float[Array | np.ndarray, "14"]  # of each section's minimum depth
-    high: Float[Array | np.ndarray, "14"]  # of each section's maximum depth
+    pixel: Float[Array | np.ndarray, " w"]
+    low: Float[Array | np.ndarray, " section"]  # of each section's minimum depth
+    high: Float[Array | np.ndarray, " section"]  # of each section's maximum depth
 
 
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=("generator", "discriminator", "error", "encoder"),
-    meta_fields=("name", "network", "options", "encoder_options"),
+    meta_fields=("layout", "network", "options", "encoder_options"),
+    drop_fields=("name",),  # so that one program serves models of all names
 )
 @dataclasses.dataclass(frozen=True)
 class Model:
     """A trained generator and discriminator, and an encoder if there is one, as a pytree.
 
-    `generate` and `score` act on one latent and one array: vmap for more.
+    `generate`, `values` and `score` act on one: vmap for more. What a generator draws is an array
+    or its independent pixels, as its networks have it.
     """
 
-    name: str
+    layout: Layout  # of the problem, whose bounds it was trained in
     network: str  # "paper" or "compact", see `nets.networks`
     options: tuple[tuple[str, Any], ...]  # keyword arguments of `nets.networks`
     generator: Any  # Flax variables
     discriminator: Any
     error: GeneratorError
     encoder: Any = None  # Flax variables; None: there is none
-    encoder_options: tuple[tuple[str, Any], ...] = ()  # keyword arguments of `encoder.Encoder`
+    encoder_options: tuple[tuple[str, Any], ...] = ()  # keyword arguments of `npe.Encoder`
+    name: str = dataclasses.field(default="", compare=False)
 
     @property
     def networks(self) -> Networks:
         """The Flax modules."""
-        return networks(self.network, **dict(self.options))
+        return networks(self.network, self.layout, **dict(self.options))
 
-    def generate(self, latent: Float[Array, " latent_dim"]) -> Float[Array, "33 33"]:
-        """The ASPA of a latent in [-1, 1]^latent_dim."""
+    def generate(self, latent: Float[Array, " latent_dim"]) -> Float[Array, "..."]:
+        """What the generator draws of a latent in [-1, 1]^latent_dim."""
         return self.networks.generator.apply(self.generator, latent[None], train=False)[0]
 
-    def score(self, aspa: Float[Array, "33 33"]) -> Float[Array, ""]:
-        """The discriminator's logit of an ASPA: high for arrays like the training set's."""
-        return self.networks.discriminator.apply(self.discriminator, aspa[None], train=False)[0]
+    def at_points(
+        self, points: Int[Array, " k"]
+    ) -> Callable[[Float[Array, " latent_dim"]], Values]:
+        """A generator of some of the spectrum's points: latent -> `Values` with their pixels (k,).
+
+        It costs less where the network allows: make it once, outside of a loop over latents.
+        """
+        part = self.networks.at_points(self.generator, points)
+        return lambda latent: part(latent[None])
+
+    def values(self, drawing: Float[Array, "..."]) -> Values:
+        """The numbers that a drawing stands for."""
+        return self.networks.values(drawing)
+
+    def image(self, drawing: Float[Array, "..."]) -> Float[Array, "side side"]:
+        """A drawing as an array."""
+        return self.networks.image(drawing)
+
+    def score(self, drawing: Float[Array, "..."]) -> Float[Array, ""]:
+        """The discriminator's logit of a drawing: high for those like the training set's."""
+        return self.networks.discriminator.apply(self.discriminator, drawing[None], train=False)[0]
 
     @property
     def encoder_network(self) -> Encoder:

@@ -1,8 +1,8 @@
-"""The networks: the paper's DCGAN (Zingales & Waldmann 2018, section 3.2; Radford et al. 2016), and
-by name the compact pair of `compact`.
+"""The networks: the paper's DCGAN (Zingales & Waldmann 2018, section 3.2; Radford et al. 2016),
+which draws arrays, and by name the compact pair of `compact`, which draws their independent pixels.
 
-Every generator maps z (n, latent_dim) in [-1, 1] to arrays (n, 33, 33) in [0, 1]; every
-discriminator maps arrays (n, 33, 33) to logits (n,). Both are called as
+Every generator maps z (n, latent_dim) in [-1, 1] to what it draws (n, ...), in [0, 1]; every
+discriminator maps that to logits (n,). Both are called as
 `module.apply(variables, x, train=False)`; `train=True` uses and updates batch statistics
 (`mutable=["batch_stats"]`), if the network has any.
 """
@@ -17,12 +17,12 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from exogan_jax.folding import expand
 from exogan_jax.gan import layers
 from exogan_jax.gan.compact import CompactDiscriminator, CompactGenerator
+from exogan_jax.layout import Layout, Values
 
-LATENT_DIM = 100
-SIZE = 33
-_SIZES = (3, 5, 9, 17, SIZE)  # side of the image after each layer of the DCGAN
+LATENT_DIM = 100  # the paper's
 
 _NORMAL = nn.initializers.normal(0.02)
 
@@ -64,14 +64,17 @@ def _batch_norm(train: bool, axis_name: str | None, dtype: Any) -> Callable[[Arr
 
 
 class Generator(nn.Module):
-    """The DCGAN's generator: linear to 3 x 3 x 8 width, then four transposed convolutions.
+    """The DCGAN's generator: linear to a small image of 8 width channels, then four transposed
+    convolutions, each twice as large.
 
     Attributes:
+      side: of the arrays; the paper's 33 begins at 3 x 3.
       width: channels of the last hidden layer; the paper's 64 makes 512, 256, 128, 64, 1.
       axis_name: mapped axis over which batch normalisation shares its statistics in training.
       dtype: compute dtype; parameters and result are float32.
     """
 
+    side: int
     width: int = 64
     axis_name: str | None = None
     dtype: Any = jnp.float32
@@ -79,22 +82,26 @@ class Generator(nn.Module):
     @nn.compact
     def __call__(
         self, z: Float[Array, "n latent_dim"], train: bool = False
-    ) -> Float[Array, "n 33 33"]:
-        """Arrays (n, 33, 33) in [0, 1] from latents (n, latent_dim)."""
+    ) -> Float[Array, "n side side"]:
+        """Arrays (n, side, side) in [0, 1] from latents (n, latent_dim)."""
+        sizes = [self.side]  # after each layer, from the last to the first
+        for _ in range(4):
+            sizes.append(-(-sizes[-1] // 2))
+        first, *others = sizes[::-1]
         norm = partial(_batch_norm, train, self.axis_name, self.dtype)
         features = [8 * self.width, 4 * self.width, 2 * self.width, self.width]
-        x = nn.Dense(9 * features[0], kernel_init=_NORMAL, dtype=self.dtype)(z)
-        x = nn.relu(norm()(x.reshape(-1, _SIZES[0], _SIZES[0], features[0])))
-        for channels, size in zip(features[1:], _SIZES[1:], strict=False):
+        x = nn.Dense(first**2 * features[0], kernel_init=_NORMAL, dtype=self.dtype)(z)
+        x = nn.relu(norm()(x.reshape(-1, first, first, features[0])))
+        for channels, size in zip(features[1:], others[:-1], strict=True):
             x = nn.relu(norm()(_Conv(channels, size, self.dtype)(x)))
-        x = _Conv(1, SIZE, self.dtype)(x)
+        x = _Conv(1, self.side, self.dtype)(x)
         return nn.sigmoid(x[..., 0].astype(jnp.float32))
 
 
 class Discriminator(nn.Module):
     """The DCGAN's discriminator: four convolutions of stride 2, then linear to one logit.
 
-    The logit sees all 3 x 3 x 8 width features of its own image (the published code mixed the
+    The logit sees all features of its own image (the published code mixed the
     images of a batch here).
 
     Attributes:
@@ -107,10 +114,12 @@ class Discriminator(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, aspa: Float[Array, "n 33 33"], train: bool = False) -> Float[Array, " n"]:
-        """Logits (n,) of arrays (n, 33, 33)."""
+    def __call__(
+        self, arrays: Float[Array, "n side side"], train: bool = False
+    ) -> Float[Array, " n"]:
+        """Logits (n,) of arrays (n, side, side)."""
         norm = partial(_batch_norm, train, self.axis_name, self.dtype)
-        x = _leaky(_Conv(self.width, dtype=self.dtype)(aspa[..., None]))
+        x = _leaky(_Conv(self.width, dtype=self.dtype)(arrays[..., None]))
         for factor in (2, 4, 8):
             x = _leaky(norm()(_Conv(factor * self.width, dtype=self.dtype)(x)))
         x = x.reshape(x.shape[0], -1)
@@ -118,25 +127,53 @@ class Discriminator(nn.Module):
 
 
 class Networks(NamedTuple):
-    """A generator and a discriminator that belong together."""
+    """A generator and a discriminator that belong together, and what they draw."""
 
-    generator: nn.Module  # z (n, latent_dim) -> (n, 33, 33)
-    discriminator: nn.Module  # (n, 33, 33) -> logits (n,)
+    generator: nn.Module  # z (n, latent_dim) -> (n, *shape)
+    discriminator: nn.Module  # (n, *shape) -> logits (n,)
     latent_dim: int
+    shape: tuple[int, ...]  # of one drawing
+    draw: Callable[[Values], Array]  # ONE spectrum as the networks see it
+    values: Callable[[Array], Values]  # inverse
+    image: Callable[[Array], Array]  # ONE drawing -> array (side, side)
+    #: variables, points (k,) -> (z (1, latent_dim) -> `Values` with the pixels of the points)
+    at_points: Callable[[Any, Array], Callable[[Array], Values]]
+
+
+def _all_then_some(
+    generator: nn.Module, values_of: Callable[[Array], Values], variables: Any, points: Array
+) -> Callable[[Array], Values]:
+    """`Networks.at_points` of a generator that cannot draw a part."""
+
+    def some(z: Array) -> Values:
+        values = values_of(generator.apply(variables, z, train=False)[0])
+        return values._replace(pixels=values.pixels[points])
+
+    return some
 
 
 def _paper(
+    layout: Layout,
     latent_dim: int = LATENT_DIM,
     width: int = 64,
     axis_name: str | None = None,
     dtype: Any = jnp.float32,
 ) -> Networks:
+    generator = Generator(layout.side, width, axis_name, dtype)
     return Networks(
-        Generator(width, axis_name, dtype), Discriminator(width, axis_name, dtype), latent_dim
+        generator,
+        Discriminator(width, axis_name, dtype),
+        latent_dim,
+        shape=(layout.side, layout.side),
+        draw=layout.image,
+        values=layout.values,
+        image=lambda array: array,
+        at_points=partial(_all_then_some, generator, layout.values),
     )
 
 
 def _compact(
+    layout: Layout,
     latent_dim: int = LATENT_DIM,
     width: int = 512,
     depth: int = 3,
@@ -144,20 +181,46 @@ def _compact(
     whitened: bool = False,
     dtype: Any = jnp.float32,
 ) -> Networks:
-    generator = CompactGenerator(width, depth, whitened, dtype)
-    discriminator = CompactDiscriminator(discriminator_width or width, depth, whitened, dtype)
-    return Networks(generator, discriminator, latent_dim)
+    generator = CompactGenerator(layout.n_vector, width, depth, whitened, dtype)
+
+    def at_points(variables: Any, points: Array) -> Callable[[Array], Values]:
+        if whitened:
+            return _all_then_some(generator, layout.from_vector, variables, points)
+        # The last layer alone knows of wavelengths: some of its columns are some of the points.
+        after = jnp.arange(layout.inner**2, layout.n_vector)
+        columns = jnp.concatenate([points, after])
+        last = {name: x[..., columns] for name, x in variables["params"]["last"].items()}
+        small = variables | {"params": variables["params"] | {"last": last}}
+        narrow = generator.clone(n_vector=columns.size)
+
+        def some(z: Array) -> Values:
+            vector = narrow.apply(small, z, train=False)[0]
+            return layout.from_parts(vector[: points.size], vector[points.size :])
+
+        return some
+
+    return Networks(
+        generator,
+        CompactDiscriminator(discriminator_width or width, depth, whitened, dtype),
+        latent_dim,
+        shape=(layout.n_vector,),
+        draw=layout.vector,
+        values=layout.from_vector,
+        image=partial(expand, layout),
+        at_points=at_points,
+    )
 
 
 _BUILDERS: dict[str, Callable[..., Networks]] = {"paper": _paper, "compact": _compact}
 
 
-def networks(name: str, **options: Any) -> Networks:
+def networks(name: str, layout: Layout, **options: Any) -> Networks:
     """A pair of networks by name.
 
     Args:
       name: `paper` (options `latent_dim`, `width`, `axis_name`, `dtype`) or `compact` (options
         `latent_dim`, `width`, `depth`, `discriminator_width`, `whitened`, `dtype`).
+      layout: of the arrays.
       **options: see the attributes of the classes; the defaults are the paper's.
 
     Raises:
@@ -165,4 +228,4 @@ def networks(name: str, **options: Any) -> Networks:
     """
     if name not in _BUILDERS:
         raise ValueError(f"unknown networks {name!r}: choose one of {', '.join(_BUILDERS)}")
-    return _BUILDERS[name](**options)
+    return _BUILDERS[name](layout, **options)

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
-from exogan_jax import grid
+from exogan_jax.parameters import Parameters
 
 #: The opacity table is calibrated on published spectra below this, and judged on the rest.
 CALIBRATED_BELOW = 0.7
@@ -15,22 +15,24 @@ CALIBRATED_BELOW = 0.7
 SPLITS = {"train": 0.9, "validation": 0.95, "test": 1.0}
 
 
-def split_fraction(theta: Float[ArrayLike, "n 7"]) -> Float[np.ndarray, " n"]:
+def split_fraction(
+    theta: Float[ArrayLike, "n d"], parameters: Parameters
+) -> Float[np.ndarray, " n"]:
     """A number in [0, 1) for each parameter set, as good as random and the same everywhere.
 
     See `SPLITS` and `CALIBRATED_BELOW`.
 
     Args:
-      theta: (n, 7) in the units of `grid.PARAMETERS`; rounded to 1e-4 of the prior's width, so that
+      theta: (n, d) in the parameters' units; rounded to 1e-4 of the bounds' distance, so that
         float32 and float64 agree on the published grid's levels.
+      parameters: the problem's.
     """
-    scaled = (np.asarray(theta, np.float64) - grid.LOWER) / (grid.UPPER - grid.LOWER)
-    levels = np.rint(scaled * 1e4).astype("<i8")
+    levels = np.rint(parameters.to_unit(np.asarray(theta, np.float64)) * 1e4).astype("<i8")
     digests = [hashlib.sha256(row.tobytes()).digest()[:8] for row in levels]
     return np.array([int.from_bytes(d, "big") / 2**64 for d in digests])
 
 
-def split_rows(theta: Float[ArrayLike, "n 7"]) -> dict[str, np.ndarray]:
+def split_rows(theta: Float[ArrayLike, "n d"], parameters: Parameters) -> dict[str, np.ndarray]:
     """The rows of each of `SPLITS`, ascending."""
-    number = np.searchsorted(list(SPLITS.values()), split_fraction(theta), side="right")
+    number = np.searchsorted(list(SPLITS.values()), split_fraction(theta, parameters), side="right")
     return {name: np.flatnonzero(number == i) for i, name in enumerate(SPLITS)}

@@ -7,19 +7,20 @@ well the data constrain the latent. From there, walkers sample the likelihood ov
 They move along lines between walkers, so that neither gradients nor scales are needed: latents that
 the data fix to a thousandth and latents that they do not see mix alike.
 
-One target; callers vmap over targets.
+One target; callers vmap over targets, and jit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 N_WALKERS = 64
+_STRETCH = 2.0  # largest factor by which a move stretches a pair's distance (Goodman & Weare)
 
 
 class EnsembleState(NamedTuple):
@@ -30,7 +31,7 @@ class EnsembleState(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """The random numbers of one step for each half of the walkers, in order (2, walker / 2)."""
+    """The random numbers of one move of half of the walkers (n,)."""
 
     one: Array  # walkers of the other half, about or along which to move
     other: Array  # others of them
@@ -45,123 +46,108 @@ class EnsembleInfo(NamedTuple):
     acceptance: Float[Array, "*steps"]  # share of the walkers that moved
 
 
-class Ensemble(NamedTuple):
-    """Pure functions; the caller vmaps and jits."""
-
-    init: Callable[[Array, Any], EnsembleState]  # positions, target
-    step: Callable[[Array, EnsembleState, Any], tuple[EnsembleState, EnsembleInfo]]  # key, state, t
-    run: Callable[[Array, Array, Any], tuple[EnsembleState, EnsembleInfo]]  # key, positions, target
+#: position (d,) -> log density up to a constant, in the box [-1, 1]^d; outside it is zero.
+LogDensity = Callable[[Float[Array, " d"]], Float[Array, ""]]
 
 
-def ensemble(
-    log_density_fn: Callable[[Float[Array, " d"], Any], Float[Array, ""]],
+def init(position: Float[Array, "walker d"], log_density_fn: LogDensity) -> EnsembleState:
+    """Walkers at positions, their number even and well above d."""
+    return EnsembleState(position, _densities(position, log_density_fn))
+
+
+def step(
+    key: Array, state: EnsembleState, log_density_fn: LogDensity, n_steps: int = 1
+) -> tuple[EnsembleState, EnsembleInfo]:
+    """Moves every walker `n_steps` times: the halves in turn, each along lines of the other."""
+    half = state.position.shape[0] // 2
+
+    def one(
+        halves: tuple[EnsembleState, EnsembleState], draws: Draws
+    ) -> tuple[tuple[EnsembleState, EnsembleState], Array]:
+        moving, resting = halves
+        moved, accept = _move(draws, moving, resting.position, log_density_fn)
+        return (resting, moved), accept.mean()  # the other half is next
+
+    first = EnsembleState(*(x[:half] for x in state))
+    second = EnsembleState(*(x[half:] for x in state))
+    halves, accepted = jax.lax.scan(one, (first, second), _draw(key, 2 * n_steps, half))
+    joined = (jnp.concatenate(pair) for pair in zip(*halves, strict=True))
+    return EnsembleState(*joined), EnsembleInfo(accepted.mean())
+
+
+def run(
+    key: Array,
+    position: Float[Array, "walker d"],
+    log_density_fn: LogDensity,
     *,
     n_burn: int,
     n_kept: int,
     keep_every: int,
-    stretch: float = 2.0,
-) -> Ensemble:
-    """Builds the sampler of one target.
+) -> tuple[EnsembleState, EnsembleInfo]:
+    """Samples from where the walkers begin.
 
     Args:
-      log_density_fn: (position (d,), target) -> log density up to a constant, in the box [-1, 1]^d;
-        outside it is zero.
-      n_burn: steps before the first state is kept.
+      key: PRNG key.
+      position: (n_walkers, d), see `init`.
+      log_density_fn: of ONE target; callers vmap.
+      n_burn: steps before the first state is kept, rounded up to a multiple of `keep_every`.
       n_kept: states kept.
       keep_every: steps between them.
-      stretch: largest factor by which a move stretches a pair's distance.
 
     Returns:
-      init(positions, target): positions (n_walkers, d), n_walkers even and well above d.
-      step(key, state, target): moves every walker once.
-      run(key, positions, target): the kept states, (n_kept, n_walkers, ...), and the acceptance of
-        each block of steps.
+      the kept states, (n_kept, n_walkers, ...), and the acceptance of each block of `keep_every`
+      steps that ends with one.
     """
 
-    def densities(position: Array, target: Any) -> Array:
-        inside = jnp.all(jnp.abs(position) <= 1, axis=1)
-        values = jax.vmap(log_density_fn, (0, None))(jnp.clip(position, -1, 1), target)
-        return jnp.where(inside & jnp.isfinite(values), values, -jnp.inf)
+    def block(
+        state: EnsembleState, number: Array
+    ) -> tuple[EnsembleState, tuple[EnsembleState, EnsembleInfo]]:
+        state, info = step(jax.random.fold_in(key, number), state, log_density_fn, keep_every)
+        return state, (state, info)
 
-    def init(position: Array, target: Any) -> EnsembleState:
-        return EnsembleState(position, densities(position, target))
+    n_blocks = -(-n_burn // keep_every) + n_kept
+    _, blocks = jax.lax.scan(block, init(position, log_density_fn), jnp.arange(n_blocks))
+    kept, info = jax.tree.map(lambda x: x[-n_kept:], blocks)
+    return kept, info
 
-    def draw(key: Array, n: int) -> Draws:
-        pair_key, factor_key, kind_key, jump_key, accept_key = jax.random.split(key, 5)
-        one = jax.random.randint(pair_key, (2, n), 0, n)
-        return Draws(
-            one=one,
-            other=(one + jax.random.randint(jump_key, (2, n), 1, n)) % n,
-            uniform=jax.random.uniform(factor_key, (2, n)),
-            kind=jax.random.uniform(kind_key, (2, n)),
-            log_uniform=jnp.log(jax.random.uniform(accept_key, (2, n))),
-        )
 
-    def move(
-        draws: Draws, moving: EnsembleState, resting: Array, target: Any
-    ) -> tuple[EnsembleState, Array]:
-        d = moving.position.shape[1]
-        about, beside = resting[draws.one], resting[draws.other]
-        factor = jnp.square((stretch - 1) * draws.uniform + 1) / stretch
-        stretched = about + factor[:, None] * (moving.position - about)
-        # A full jump now and then goes from one mode to another.
-        gamma = jnp.where(draws.kind < 0.05, 1.0, 2.38 / (2 * d) ** 0.5 * (0.5 + draws.uniform))
-        evolved = moving.position + gamma[:, None] * (about - beside)
-        evolves = draws.kind < 0.5
-        proposal = jnp.where(evolves[:, None], evolved, stretched)
-        log_density = densities(proposal, target)
-        volume = jnp.where(evolves, 0.0, (d - 1) * jnp.log(factor))
-        log_ratio = volume + log_density - moving.log_density
-        # A walker of no density accepts anything better: -inf minus -inf is no number.
-        accept = draws.log_uniform < log_ratio
-        return EnsembleState(
-            jnp.where(accept[:, None], proposal, moving.position),
-            jnp.where(accept, log_density, moving.log_density),
-        ), accept
+def _densities(position: Array, log_density_fn: LogDensity) -> Array:
+    inside = jnp.all(jnp.abs(position) <= 1, axis=1)
+    values = jax.vmap(log_density_fn)(jnp.clip(position, -1, 1))
+    return jnp.where(inside & jnp.isfinite(values), values, -jnp.inf)
 
-    def advance(
-        draws: Draws, state: EnsembleState, target: Any
-    ) -> tuple[EnsembleState, EnsembleInfo]:
-        half = state.position.shape[0] // 2
-        first, second = (
-            EnsembleState(*(x[part] for x in state)) for part in (slice(half), slice(half, None))
-        )
-        first_draws, second_draws = (Draws(*(x[i] for x in draws)) for i in range(2))
-        first, one = move(first_draws, first, second.position, target)
-        second, two = move(second_draws, second, first.position, target)
-        state = EnsembleState(*(jnp.concatenate(x) for x in zip(first, second, strict=True)))
-        return state, EnsembleInfo(jnp.concatenate([one, two]).mean())
 
-    def step(key: Array, state: EnsembleState, target: Any) -> tuple[EnsembleState, EnsembleInfo]:
-        return advance(draw(key, state.position.shape[0] // 2), state, target)
+def _draw(key: Array, n_moves: int, n: int) -> Draws:
+    """The numbers of many moves (n_moves, n), at once: drawn one move at a time, on a CPU, they
+    cost more than the moves.
+    """
+    uniform = jax.random.uniform(key, (5, n_moves, n), minval=jnp.finfo(jnp.float32).tiny)
+    one = (uniform[0] * n).astype(int)
+    jump = 1 + (uniform[1] * (n - 1)).astype(int)
+    return Draws(one, (one + jump) % n, uniform[2], uniform[3], jnp.log(uniform[4]))
 
-    def many(
-        key: Array, state: EnsembleState, target: Any, n: int
-    ) -> tuple[EnsembleState, EnsembleInfo]:
-        # All numbers at once: drawn one step at a time, on a CPU, they cost more than the moves.
-        half = state.position.shape[0] // 2
-        all_draws = jax.vmap(lambda key: draw(key, half))(jax.random.split(key, n))
 
-        def one(state: EnsembleState, draws: Draws) -> tuple[EnsembleState, EnsembleInfo]:
-            return advance(draws, state, target)
-
-        state, info = jax.lax.scan(one, state, all_draws)
-        return state, EnsembleInfo(info.acceptance.mean())
-
-    def run(key: Array, position: Array, target: Any) -> tuple[EnsembleState, EnsembleInfo]:
-        burn_key, keep_key = jax.random.split(key)
-        state, _ = many(burn_key, init(position, target), target, n_burn)
-
-        def block(
-            state: EnsembleState, key: Array
-        ) -> tuple[EnsembleState, tuple[EnsembleState, EnsembleInfo]]:
-            state, info = many(key, state, target, keep_every)
-            return state, (state, info)
-
-        _, (kept, info) = jax.lax.scan(block, state, jax.random.split(keep_key, n_kept))
-        return kept, info
-
-    return Ensemble(init, step, run)
+def _move(
+    draws: Draws, moving: EnsembleState, resting: Array, log_density_fn: LogDensity
+) -> tuple[EnsembleState, Array]:
+    """Half of the walkers, moved about or along the others; which of them did."""
+    d = moving.position.shape[1]
+    about, beside = resting[draws.one], resting[draws.other]
+    factor = jnp.square((_STRETCH - 1) * draws.uniform + 1) / _STRETCH
+    stretched = about + factor[:, None] * (moving.position - about)
+    # A full jump now and then goes from one mode to another.
+    gamma = jnp.where(draws.kind < 0.05, 1.0, 2.38 / (2 * d) ** 0.5 * (0.5 + draws.uniform))
+    evolved = moving.position + gamma[:, None] * (about - beside)
+    evolves = draws.kind < 0.5
+    proposal = jnp.where(evolves[:, None], evolved, stretched)
+    log_density = _densities(proposal, log_density_fn)
+    volume = jnp.where(evolves, 0.0, (d - 1) * jnp.log(factor))
+    # A walker of no density accepts anything better: -inf minus -inf is no number.
+    accept = draws.log_uniform < volume + log_density - moving.log_density
+    return EnsembleState(
+        jnp.where(accept[:, None], proposal, moving.position),
+        jnp.where(accept, log_density, moving.log_density),
+    ), accept
 
 
 def disperse(

@@ -30,7 +30,6 @@ class InpaintState(NamedTuple):
     """What the optimisation carries from step to step."""
 
     position: Float[Array, " n"]  # what is optimised; the latent itself in the paper's coordinates
-    latent: Float[Array, " latent_dim"]  # in [-1, 1]
     optimizer: optax.OptState
 
 
@@ -45,13 +44,13 @@ class InpaintInfo(NamedTuple):
 class PixelTarget(NamedTuple):
     """What the paper compares: the visible pixels of an ASPA."""
 
-    aspa: Float[Array, "33 33"]
-    mask: Float[Array, "33 33"]  # 1 = visible
+    array: Float[Array, "side side"]
+    mask: Float[Array, "side side"]  # 1 = visible
 
 
-def pixel_loss(aspa: Float[Array, "33 33"], target: PixelTarget) -> Float[Array, ""]:
-    """The paper's contextual loss, sum |mask * (aspa - target)|."""
-    return losses.contextual_loss(target.mask, aspa, target.aspa)
+def pixel_loss(array: Float[Array, "side side"], target: PixelTarget) -> Float[Array, ""]:
+    """The paper's contextual loss, sum |mask * (array - target)|."""
+    return losses.contextual_loss(target.mask, array, target.array)
 
 
 class Coordinates(NamedTuple):
@@ -80,11 +79,11 @@ class Inpainter(NamedTuple):
 
 
 def inpainter(
-    generate_fn: Callable[[Float[Array, " latent_dim"]], Float[Array, "33 33"]],
-    score_fn: Callable[[Float[Array, "33 33"]], Float[Array, ""]],
+    generate_fn: Callable[[Float[Array, " latent_dim"]], Float[Array, "..."]],
+    score_fn: Callable[[Float[Array, "..."]], Float[Array, ""]],
     *,
     coordinates: Coordinates,
-    contextual_fn: Callable[[Float[Array, "33 33"], Any], Float[Array, ""]] = pixel_loss,
+    contextual_fn: Callable[[Float[Array, "..."], Any], Float[Array, ""]] = pixel_loss,
     perceptual_weight: float = 0.1,
     optimizer: optax.GradientTransformation = PAPER_OPTIMIZER,
     n_steps: int = N_STEPS,
@@ -92,10 +91,10 @@ def inpainter(
     """Builds the inpainting of one target from one start.
 
     Args:
-      generate_fn: z (latent_dim,) -> array (33, 33).
-      score_fn: array (33, 33) -> the discriminator's logit.
+      generate_fn: z (latent_dim,) -> what the generator draws, an array for instance.
+      score_fn: that -> the discriminator's logit.
       coordinates: `box(latent_dim)` is the paper's.
-      contextual_fn: (array, target) -> how badly the array fits; the default is the paper's, with
+      contextual_fn: (drawing, target) -> how badly it fits; the default is the paper's, with
         a `PixelTarget`. A target is any pytree of arrays.
       perceptual_weight: weight of the generator's loss -log D(G(z)); 0.1 in the paper.
       optimizer: optax transformation; the default is the paper's Adam.
@@ -104,27 +103,26 @@ def inpainter(
     Returns:
       init(key, target): where the coordinates start, and a fresh optimiser.
       step(state, target): one step of the optimiser, projected back.
-      run(key, target): `n_steps` of them, as one scan, with the trace of the losses.
+      run(key, target): `n_steps` of them, as one scan, with the trace of the losses; the latent is
+        `coordinates.latent(state.position, target)`.
     """
 
     def loss_fn(position: Array, target: Any) -> tuple[Array, InpaintInfo]:
-        aspa = generate_fn(coordinates.latent(position, target))
-        contextual = contextual_fn(aspa, target)
-        perceptual = losses.perceptual_loss(score_fn(aspa))
+        drawing = generate_fn(coordinates.latent(position, target))
+        contextual = contextual_fn(drawing, target)
+        perceptual = losses.perceptual_loss(score_fn(drawing))
         loss = contextual + perceptual_weight * perceptual
         return loss, InpaintInfo(loss, contextual, perceptual)
 
-    def at(position: Array, optimizer_state: optax.OptState, target: Any) -> InpaintState:
-        return InpaintState(position, coordinates.latent(position, target), optimizer_state)
-
     def init(key: jax.Array, target: Any) -> InpaintState:
         position = coordinates.start(key, target)
-        return at(position, optimizer.init(position), target)
+        return InpaintState(position, optimizer.init(position))
 
     def step(state: InpaintState, target: Any) -> tuple[InpaintState, InpaintInfo]:
         gradient, info = jax.grad(loss_fn, has_aux=True)(state.position, target)
         updates, optimizer_state = optimizer.update(gradient, state.optimizer, state.position)
-        return at(coordinates.project(state.position + updates), optimizer_state, target), info
+        position = coordinates.project(state.position + updates)
+        return InpaintState(position, optimizer_state), info
 
     def run(key: jax.Array, target: Any) -> tuple[InpaintState, InpaintInfo]:
         start = init(key, target)

@@ -1,6 +1,6 @@
 """The encoder of a trained model, which gives retrievals their starts.
 
-python -m experiments.train_encoder --model runs/compact/compact.safetensors \
+python -m experiments.train_encoder --model runs/published/published.safetensors \
     --config experiments/configs/encoder.py --out runs/encoder
 
 Expect, on two cores: 16 minutes, and what the shipped models' cards give under "encoder".
@@ -13,7 +13,7 @@ def get_config() -> ConfigDict:
     """All settings of `experiments.train_encoder`."""
     return ConfigDict(
         {
-            "options": {"width": 512, "depth": 3},  # of `gan.encoder.Encoder`
+            "options": {"width": 512, "depth": 3},  # of `gan.npe.Encoder`
             "seed": 0,
             "batch_size": 256,
             "n_steps": 30_000,

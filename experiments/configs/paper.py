@@ -10,15 +10,18 @@ and is far from trained (parameter_error 0.22; guessing the middle gives 0.25).
 
 from ml_collections import ConfigDict
 
+from exogan_jax.layout import PUBLISHED
+
 
 def get_config() -> ConfigDict:
     """All settings of `experiments.train`."""
     return ConfigDict(
         {
             "name": "paper",
-            "network": "paper",
-            "options": {"width": 64},
+            "layout": PUBLISHED,
             "opacities": "published",
+            "network": "paper",
+            "options": {"latent_dim": 100, "width": 64},
             "seed": 0,
             "data": "memory",  # "simulator" on an accelerator, or the folder of a TFDS dataset
             "simulator_chunk": 2,  # an accelerator takes hundreds

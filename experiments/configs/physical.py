@@ -1,4 +1,4 @@
-"""The compact pair, trained on the opacities that depend on temperature: for real planets.
+"""The published problem with the opacities that depend on temperature: for real planets.
 
 python -m experiments.train --config experiments/configs/physical.py --out runs/physical
 
@@ -7,12 +7,12 @@ Expect, on two cores: 3 minutes of simulation, 25 of training.
 
 from ml_collections import ConfigDict
 
-from experiments.configs import compact
+from experiments.configs import published
 
 
 def get_config() -> ConfigDict:
     """All settings of `experiments.train`."""
-    config = compact.get_config()
+    config = published.get_config()
     config.name = "physical"
     config.opacities = "physical"
     config.seed = 1

@@ -7,14 +7,15 @@ Expect: a model file, and nothing learnt.
 
 from ml_collections import ConfigDict
 
-from experiments.configs import compact
+from experiments.configs import published
 
 
 def get_config() -> ConfigDict:
     """All settings of `experiments.train`."""
-    config = compact.get_config()
+    config = published.get_config()
     config.name = "quicktest"
-    config.options = {"latent_dim": 7, "width": 16, "depth": 1, "whitened": True}
+    config.options.width = config.options.discriminator_width = 16
+    config.options.depth = 1
     config.n_spectra = 64
     config.batch_size = 8
     config.n_steps = 20

@@ -1,4 +1,4 @@
-"""From a configuration to networks, their training step, and the model that comes out."""
+"""From a configuration to networks, their training, and the model that comes out."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from ml_collections import ConfigDict
 
-from exogan_jax import aspa, parallel
+from exogan_jax import parallel
 from exogan_jax.files.records import Spectra
+from exogan_jax.gan import step
 from exogan_jax.gan.compact import (
     Whitening,
     fit_whitening,
     fold,
-    reduce_values,
     set_whitening,
     whitened_difference,
     whitened_gradient,
 )
 from exogan_jax.gan.model import GeneratorError, Model
-from exogan_jax.gan.nets import Networks, networks
-from exogan_jax.gan.step import GAN, GANState, gan
+from exogan_jax.gan.nets import networks
+from exogan_jax.gan.step import GANState, Player, Training
 
 
 class Whitenings(NamedTuple):
@@ -37,19 +38,19 @@ def measure_whitenings(config: ConfigDict, spectra: Spectra) -> Whitenings | Non
     """The whitenings of training spectra; None for networks that have none."""
     if not config.options.get("whitened", False):
         return None
-    encode = jax.jit(lambda d, t: reduce_values(jax.vmap(aspa.encode)(d, t)))
-    values = np.asarray(encode(spectra.depth, spectra.theta))
+    layout = config.layout
+    pixels = jax.jit(jax.vmap(lambda d, t: layout.vector(layout.pack(d, t))))
+    values = np.asarray(pixels(spectra.depth, spectra.theta))
     floors = config.generator_floor, config.discriminator_floor
     return Whitenings(*(fit_whitening(values, floor) for floor in floors))
 
 
-def build(config: ConfigDict, whitenings: Whitenings | None) -> tuple[Networks, GAN]:
-    """The networks and their training step."""
+def build(config: ConfigDict, whitenings: Whitenings | None) -> Training:
+    """The networks and how they are trained."""
     options = config.options.to_dict()
     axis_name = parallel.AXIS if config.parallel == "pmap" else None
     if config.network == "paper":  # normalises batches over all replicas
         options["axis_name"] = axis_name
-    nets = networks(config.network, **options)
 
     def optimizer(rate: float, steps_per_batch: int) -> optax.GradientTransformation:
         # The generator's optimiser counts its own steps.
@@ -63,8 +64,9 @@ def build(config: ConfigDict, whitenings: Whitenings | None) -> tuple[Networks, 
             "r1_coordinates": partial(whitened_gradient, whitening=whitenings.discriminator),
             "anchor_coordinates": whitened_difference(whitenings.generator, config.anchor_power),
         }
-    training = gan(
-        nets,
+    return Training(
+        networks=networks(config.network, config.layout, **options),
+        parameters=config.layout.parameters,
         generator_optimizer=optimizer(config.learning_rate, config.generator_steps),
         discriminator_optimizer=optimizer(config.discriminator_rate, 1),
         objective=config.objective,
@@ -75,25 +77,26 @@ def build(config: ConfigDict, whitenings: Whitenings | None) -> tuple[Networks, 
         axis_name=axis_name,
         **coordinates,
     )
+
+
+def init(key: jax.Array, training: Training, whitenings: Whitenings | None) -> GANState:
+    """Fresh networks and optimisers, the whitenings in place."""
+    state = step.init(key, training)
     if whitenings is None:
-        return nets, training
+        return state
 
-    def init(key: jax.Array) -> GANState:
-        state = training.init(key)
+    def stats(old: Any, whitening: Whitening) -> Any:
         # Copies, because a donated state must not hold a buffer twice.
-        stats = [
-            set_whitening(old, jax.tree.map(jax.numpy.copy, whitening))
-            for old, whitening in (
-                (state.generator_stats, whitenings.generator),
-                (state.discriminator_stats, whitenings.discriminator),
-                (state.ema_stats, whitenings.generator),
-            )
-        ]
-        return state._replace(
-            generator_stats=stats[0], discriminator_stats=stats[1], ema_stats=stats[2]
-        )
+        return set_whitening(old, jax.tree.map(jnp.copy, whitening))
 
-    return nets, training._replace(init=init)
+    def whitened(player: Player, whitening: Whitening) -> Player:
+        return player._replace(stats=stats(player.stats, whitening))
+
+    return state._replace(
+        generator=whitened(state.generator, whitenings.generator),
+        discriminator=whitened(state.discriminator, whitenings.discriminator),
+        ema_stats=stats(state.ema_stats, whitenings.generator),
+    )
 
 
 def as_model(
@@ -101,9 +104,11 @@ def as_model(
 ) -> Model:
     """The trained networks as they are used: the generator's running mean, whitening folded in."""
     options = config.options.to_dict()
+    generator = state.ema, state.ema_stats
+    discriminator = state.discriminator.params, state.discriminator.stats
     if whitenings is not None:
-        g, d = fold(state.ema, state.discriminator, *whitenings)
-        state = state._replace(ema=g, ema_stats={}, discriminator=d, discriminator_stats={})
+        g, d = fold(generator[0], discriminator[0], *whitenings)
+        generator, discriminator = (g, {}), (d, {})
         options["whitened"] = False
 
     def variables(params: Any, stats: Any) -> Any:
@@ -111,9 +116,10 @@ def as_model(
 
     return Model(
         name=config.name,
+        layout=config.layout,
         network=config.network,
         options=tuple(sorted(options.items())),
-        generator=variables(state.ema, state.ema_stats),
-        discriminator=variables(state.discriminator, state.discriminator_stats),
+        generator=variables(*generator),
+        discriminator=variables(*discriminator),
         error=error,
     )

@@ -1,4 +1,4 @@
-"""Made-up observations of generated arrays, for the encoder: any window, gaps, bins and errors."""
+"""Made-up observations of generated spectra, for the encoder: any window, gaps, bins and errors."""
 
 from __future__ import annotations
 
@@ -6,39 +6,34 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Float, Int
 
-from exogan_jax import aspa, grid
 from exogan_jax.gan.model import GeneratorError
-from exogan_jax.retrieval.encode import Evidence
+from exogan_jax.layout import Layout, Values
+from exogan_jax.retrieval.encode import CarriedBack
 from exogan_jax.retrieval.likelihood import UNIT
-
-_SECTION = jnp.repeat(
-    jnp.arange(grid.N_SECTIONS),
-    jnp.diff(jnp.asarray(grid.SECTION_EDGES)),
-    total_repeat_length=grid.N_WAVELENGTH,
-)
-_LOG_WAVELENGTH = jnp.log(jnp.asarray(grid.WAVELENGTH_UM, jnp.float32))
 
 
 class Design(NamedTuple):
-    """What an observer chose."""
+    """What an observer chose, on a grid of w points."""
 
-    seen: Float[Array, "515"]  # 1 where a bin lies
-    bin: Float[Array, "515"]  # number of the bin, 0 to 514
-    sigma: Float[Array, "515"]  # error of each bin by its number, in UNIT
+    seen: Float[Array, " w"]  # 1 where a bin lies
+    bin: Int[Array, " w"]  # number of the bin, 0 to w - 1
+    sigma: Float[Array, " w"]  # error of each bin by its number, in UNIT
 
 
-def design(key: Array) -> Design:
+def design(key: Array, layout: Layout) -> Design:
     """One observation's bins and errors.
 
     A third see the whole grid; the others a window from anywhere, of a tenth of its wavelength or
     more. A third lose single points, a third a gap. Half have bins of 2 to 32 points. Errors are
     log-uniform between 1 and 1000 ppm, with a trend and a scatter.
     """
+    log_wavelength = jnp.asarray(np.log(layout.wavelength_um), jnp.float32)
     keys = jax.random.split(key, 9)
     whole, low, width, gap, gap_width, lost = (jax.random.uniform(k) for k in keys[:6])
-    x = (_LOG_WAVELENGTH - _LOG_WAVELENGTH.min()) / jnp.ptp(_LOG_WAVELENGTH)
+    x = (log_wavelength - log_wavelength.min()) / jnp.ptp(log_wavelength)
     begin = 0.9 * low
     end = begin + 0.02 + (0.98 - begin) * width**2
     window = (x >= begin) & (x <= end) | (whole < 1 / 3)
@@ -57,39 +52,38 @@ def design(key: Array) -> Design:
     trend = jnp.clip(jax.random.normal(k[1]), -3, 3) * (place - 0.5)
     scatter = 0.5 * jax.random.uniform(k[2]) * jax.random.normal(k[3], x.shape)
     sigma = jnp.exp(log_sigma + trend + scatter) / UNIT
-    # The first point is seen where nothing else is.
+    # A point in the middle is seen where nothing else is.
     seen = seen | ((~seen).all() & (jnp.arange(x.size) == x.size // 2))
     return Design(seen.astype(jnp.float32), bins, sigma)
 
 
 def observe(
-    key: Array, array: Float[Array, "33 33"], plan: Design, error: GeneratorError
-) -> Evidence:
-    """ONE observation of a generated array, with the errors that `likelihood.depth_loss` assumes:
-    the observer's and the generator's own.
+    key: Array, values: Values, plan: Design, error: GeneratorError, layout: Layout
+) -> CarriedBack:
+    """ONE observation of a generated spectrum, with the errors that `likelihood.depth_loss`
+    assumes: the observer's and the generator's own.
     """
     low_key, high_key, noise_key = jax.random.split(key, 3)
-    low, high = aspa.section_bounds(array)
-    low = low + error.low * jax.random.normal(low_key, low.shape)
-    high = high + error.high * jax.random.normal(high_key, high.shape)
-    pixels = array[:23, :23].reshape(-1)[: grid.N_WAVELENGTH]
+    low = values.low + error.low * jax.random.normal(low_key, values.low.shape)
+    high = values.high + error.high * jax.random.normal(high_key, values.high.shape)
     reference = (low.mean() + high.mean()) / 2
-    depth = (low[_SECTION] + (high - low)[_SECTION] * pixels - reference) / UNIT
-    n = grid.N_WAVELENGTH
-
-    def mean_of_bins(values: Array) -> Array:
-        return jax.ops.segment_sum(plan.seen * values, plan.bin, n) / jnp.maximum(count, 1.0)
-
+    depth = layout.to_points(low) + layout.to_points(high - low) * values.pixels
+    depth = (depth - reference) / UNIT
+    n, section = layout.n_wavelength, jnp.asarray(layout.section_of_point)
     count = jax.ops.segment_sum(plan.seen, plan.bin, n)
-    binned = mean_of_bins(depth)[plan.bin]
-    hidden = plan.seen == 0
-    top = jax.ops.segment_max(jnp.where(hidden, -jnp.inf, binned), _SECTION, grid.N_SECTIONS)
-    bottom = jax.ops.segment_min(jnp.where(hidden, jnp.inf, binned), _SECTION, grid.N_SECTIONS)
+
+    def mean_of_bins(x: Array) -> Array:
+        return jax.ops.segment_sum(plan.seen * x, plan.bin, n) / jnp.maximum(count, 1.0)
+
+    binned = mean_of_bins(depth)
+    hidden, on_grid = plan.seen == 0, binned[plan.bin]
+    top = jax.ops.segment_max(jnp.where(hidden, -jnp.inf, on_grid), section, layout.n_sections)
+    bottom = jax.ops.segment_min(jnp.where(hidden, jnp.inf, on_grid), section, layout.n_sections)
     span = jnp.where(jnp.isfinite(top), top - bottom, 0.0)
-    own = mean_of_bins(jnp.asarray(error.pixel) * span[_SECTION])
+    own = mean_of_bins(jnp.asarray(error.pixel) * layout.to_points(span))
     sigma = jnp.sqrt(jnp.square(plan.sigma) + jnp.square(own))
-    noisy = (mean_of_bins(depth) + sigma * jax.random.normal(noise_key, (n,)))[plan.bin]
+    noisy = (binned + sigma * jax.random.normal(noise_key, (n,)))[plan.bin]
     information = (plan.seen / jnp.maximum(count, 1.0)[plan.bin]) / jnp.square(sigma)[plan.bin]
-    # Bluer than the ASPA's first point nothing counts.
-    information = information.at[grid.N_ENCODED :].set(0.0)
-    return Evidence(jnp.where(information > 0, noisy, 0.0), information, reference)
+    # What an array does not hold counts nothing.
+    information = information.at[layout.n_usable :].set(0.0)
+    return CarriedBack(jnp.where(information > 0, noisy, 0.0), information, reference)

@@ -4,7 +4,7 @@ likelihood of the latents that made them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,9 +13,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from exogan_jax.gan.encoder import Encoder, Proposal, negative_log_density, to_normal
 from exogan_jax.gan.model import Model
-from exogan_jax.retrieval.encode import N_FEATURES, features
+from exogan_jax.gan.npe import Encoder, Proposal, negative_log_density, to_normal
+from exogan_jax.retrieval.encode import features, n_features
 from experiments.training.designs import design, observe
 
 
@@ -35,60 +35,72 @@ class EncoderInfo(NamedTuple):
     gradient: Array  # norm of its gradient
 
 
-class Encoding(NamedTuple):
-    """Pure functions; the caller jits."""
+@dataclasses.dataclass(frozen=True)
+class EncoderTraining:
+    """How an encoder is trained."""
 
-    init: Callable[[Array], EncoderState]  # key -> state
-    step: Callable[[Array, EncoderState, Model], tuple[EncoderState, EncoderInfo]]
+    network: Encoder
+    optimizer: optax.GradientTransformation
+    batch_size: int  # observations per step, all new
+    ema_decay: float  # of the running mean, in [0, 1)
 
 
-def observed(key: Array, model: Model, n: int) -> tuple[Array, Array]:
-    """Latents (n, d) and the features (n, f) of one observation of each."""
+def drawn(key: Array, model: Model, n: int) -> Float[Array, "n d"]:
+    """Uniform latents."""
+    return jax.random.uniform(key, (n, model.networks.latent_dim), minval=-1.0, maxval=1.0)
+
+
+def observed(
+    key: Array, model: Model, n: int, radius: tuple[float, float]
+) -> tuple[Float[Array, "n d"], Float[Array, "n f"]]:
+    """Latents (n, d) and the features (n, f), scaled with `radius`, of one observation of each."""
     latent_key, design_key, noise_key = jax.random.split(key, 3)
-    z = jax.random.uniform(latent_key, (n, model.networks.latent_dim), minval=-1.0, maxval=1.0)
-    arrays = jax.vmap(model.generate)(z)
-    plans = jax.vmap(design)(jax.random.split(design_key, n))
-    keys = jax.random.split(noise_key, n)
-    evidence = jax.vmap(observe, (0, 0, 0, None))(keys, arrays, plans, model.error)
-    return z, jax.vmap(features)(evidence)
+    z = drawn(latent_key, model, n)
+
+    def one(z: Array, design_key: Array, noise_key: Array) -> Array:
+        values = model.values(model.generate(z))
+        plan = design(design_key, model.layout)
+        return features(observe(noise_key, values, plan, model.error, model.layout), radius)
+
+    keys = (jax.random.split(key, n) for key in (design_key, noise_key))
+    return z, jax.vmap(one)(z, *keys)
 
 
-def encoding(
-    network: Encoder,
-    *,
-    optimizer: optax.GradientTransformation,
-    batch_size: int,
-    ema_decay: float,
-) -> Encoding:
-    """Builds the training of an encoder: `step(key, state, model)` for the model's generator.
+def measure_radius(model: Model, key: Array, n: int = 4096) -> tuple[float, float]:
+    """Mean and spread of sqrt(mean depth) of `n` generated spectra, see `npe.Encoder.radius`."""
 
-    Args:
-      network: the encoder.
-      optimizer: optax transformation.
-      batch_size: observations per step, all new.
-      ema_decay: of the running mean, in [0, 1).
-    """
+    def one(z: Array) -> Array:
+        return jnp.sqrt(model.layout.unpack(model.values(model.generate(z)))[0].mean())
 
-    def init(key: Array) -> EncoderState:
-        params = network.init(key, jnp.zeros((1, N_FEATURES)))["params"]
-        return EncoderState(jnp.zeros((), jnp.int32), params, optimizer.init(params), params)
+    radius = jax.jit(lambda z: jax.lax.map(one, z, batch_size=256))(drawn(key, model, n))
+    return float(f"{radius.mean():.4g}"), float(f"{radius.std():.4g}")
 
-    def step(key: Array, state: EncoderState, model: Model) -> tuple[EncoderState, EncoderInfo]:
-        z, x = observed(key, model, batch_size)
 
-        def loss_fn(params: Any) -> Array:
-            proposal = network.apply({"params": params}, x)
-            assert isinstance(proposal, Proposal)
-            return negative_log_density(z, proposal).mean()
+def init(key: Array, training: EncoderTraining, model: Model) -> EncoderState:
+    """A fresh encoder for a model."""
+    example = jnp.zeros((1, n_features(model.layout.n_wavelength)))
+    params = training.network.init(key, example)["params"]
+    optimizer = training.optimizer.init(params)
+    return EncoderState(jnp.zeros((), jnp.int32), params, optimizer, params)
 
-        loss, gradient = jax.value_and_grad(loss_fn)(state.params)
-        updates, opt = optimizer.update(gradient, state.optimizer, state.params)
-        params = optax.apply_updates(state.params, updates)
-        ema = optax.incremental_update(params, state.ema, 1 - ema_decay)
-        info = EncoderInfo(loss, optax.tree.norm(gradient))
-        return EncoderState(state.step + 1, params, opt, ema), info
 
-    return Encoding(init, step)
+def step(
+    key: Array, state: EncoderState, model: Model, training: EncoderTraining
+) -> tuple[EncoderState, EncoderInfo]:
+    """One batch of new observations of the model's spectra; the caller jits."""
+    z, x = observed(key, model, training.batch_size, training.network.radius)
+
+    def loss_fn(params: Any) -> Array:
+        proposal = training.network.apply({"params": params}, x)
+        assert isinstance(proposal, Proposal)
+        return negative_log_density(z, proposal).mean()
+
+    loss, gradient = jax.value_and_grad(loss_fn)(state.params)
+    updates, optimizer = training.optimizer.update(gradient, state.optimizer, state.params)
+    params = optax.apply_updates(state.params, updates)
+    ema = optax.incremental_update(params, state.ema, 1 - training.ema_decay)
+    info = EncoderInfo(loss, optax.tree.norm(gradient))
+    return EncoderState(state.step + 1, params, optimizer, ema), info
 
 
 def judge(model: Model, key: Array, n: int) -> dict[str, float]:
@@ -103,7 +115,7 @@ def judge(model: Model, key: Array, n: int) -> dict[str, float]:
 
 @partial(jax.jit, static_argnums=2)
 def _judge(key: Array, model: Model, n: int) -> dict[str, Array]:
-    z, x = observed(key, model, n)
+    z, x = observed(key, model, n, model.encoder_network.radius)
     proposal = jax.vmap(model.propose)(x)
     residual = jnp.einsum("nij,nj->ni", proposal.precision, to_normal(z) - proposal.mean)
     covariance = jnp.linalg.inv(proposal.precision)

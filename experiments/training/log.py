@@ -106,7 +106,7 @@ class RunLog:
             self._board.add_scalar(f"{group}/{name}", value, step)
         self._board.flush()
 
-    def picture(self, step: int, arrays: Float[np.ndarray, "n 33 33"]) -> None:
+    def picture(self, step: int, arrays: Float[np.ndarray, "n side side"]) -> None:
         """Keeps generated arrays, four rows of them."""
         columns = len(arrays) // 4
         image = np.pad(arrays[: 4 * columns], ((0, 0), (0, 1), (0, 1)), constant_values=1.0)

@@ -6,21 +6,32 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from exogan_jax import grid
-from exogan_jax.gan.encoder import (
+from exogan_jax.gan.model import GeneratorError
+from exogan_jax.gan.npe import (
     Encoder,
     Proposal,
     from_normal,
     latent_at,
     negative_log_density,
+    shape_of,
     to_normal,
 )
-from exogan_jax.gan.model import GeneratorError
+from exogan_jax.layout import PUBLISHED
 from exogan_jax.physics.observation import Observation
-from exogan_jax.retrieval.encode import N_FEATURES, carried_back, features
+from exogan_jax.retrieval.encode import carry_back, features, n_features
 from exogan_jax.retrieval.likelihood import UNIT, depth_target
 
 ERROR = GeneratorError(np.full(515, 0.01), np.full(14, 1e-5), np.full(14, 2e-5))
+N_FEATURES = n_features(515)
+RADIUS = (0.118, 0.02)
+
+
+def target_of(observation, error=ERROR, *sizes):
+    return depth_target(observation, PUBLISHED, error, *sizes)
+
+
+def carried_back(target):
+    return carry_back(target, 515)
 
 
 def some_proposal(d=4, seed=0):
@@ -51,11 +62,12 @@ def test_density_is_that_of_a_multivariate_normal():
 def test_positions_are_in_units_of_the_spread():
     proposal = some_proposal()
     position = jnp.array([0.5, -1.0, 0.2, 1.5])
-    back = proposal.precision @ (to_normal(latent_at(position, proposal)) - proposal.mean)
+    shape = shape_of(proposal)
+    back = proposal.precision @ (to_normal(latent_at(position, shape)) - proposal.mean)
     np.testing.assert_allclose(back, position, atol=1e-3)
-    np.testing.assert_allclose(latent_at(jnp.zeros(4), proposal), from_normal(proposal.mean))
-    many = jax.jit(jax.vmap(latent_at, (0, None)))(jnp.stack([position, 2 * position]), proposal)
-    np.testing.assert_allclose(many[0], latent_at(position, proposal), atol=1e-6)
+    np.testing.assert_allclose(latent_at(jnp.zeros(4), shape), from_normal(proposal.mean))
+    many = jax.jit(jax.vmap(latent_at, (0, None)))(jnp.stack([position, 2 * position]), shape)
+    np.testing.assert_allclose(many[0], latent_at(position, shape), atol=1e-6)
 
 
 def test_an_untrained_encoder_says_the_prior():
@@ -67,14 +79,14 @@ def test_an_untrained_encoder_says_the_prior():
 
 
 def observation(n=40, sigma=3e-5, half_width=0.0, seed=0):
-    wavelength = grid.WAVELENGTH_UM[300 : 300 + n]
+    wavelength = PUBLISHED.wavelength_um[300 : 300 + n]
     depth = 0.014 + 1e-4 * np.random.default_rng(seed).normal(size=n)
     return Observation(wavelength, np.full(n, half_width), depth, np.full(n, sigma))
 
 
 def test_points_on_the_grid_are_carried_back_to_themselves():
     seen = observation()
-    evidence = carried_back(depth_target(seen, ERROR))
+    evidence = carried_back(target_of(seen))
     back = np.asarray(evidence.depth[300:340]) * UNIT + float(evidence.reference)
     np.testing.assert_allclose(back, seen.depth, atol=1e-8)
     hidden = np.delete(np.arange(515), np.arange(300, 340))
@@ -86,24 +98,34 @@ def test_points_on_the_grid_are_carried_back_to_themselves():
 
 def test_order_and_padding_do_not_matter():
     seen = observation(half_width=0.01)
-    turned = Observation(*(x[::-1] for x in seen))
-    wanted = features(carried_back(depth_target(seen, ERROR)))
+    turned = Observation(*(x[::-1] for x in seen[:4]))
+    wanted = features(carried_back(target_of(seen)), RADIUS)
     assert wanted.shape == (N_FEATURES,)
-    for other in (depth_target(turned, ERROR), depth_target(seen, ERROR, 64)):
-        np.testing.assert_allclose(features(carried_back(other)), wanted, atol=2e-3)
+    for other in (target_of(turned), target_of(seen, ERROR, 64, 100)):
+        np.testing.assert_allclose(features(carried_back(other), RADIUS), wanted, atol=2e-3)
+
+
+def test_the_mean_radius_is_in_units_of_its_spread():
+    seen = observation()
+    back = carried_back(target_of(seen))
+    mean = np.sqrt(np.mean(seen.depth))
+    for radius in ((0.118, 0.02), (0.03, 0.01)):
+        size = features(back, radius)[3 * 515]
+        np.testing.assert_allclose(size, (mean - radius[0]) / radius[1], rtol=1e-2)
 
 
 def test_two_equal_measurements_are_one_of_twice_the_information():
     once = observation(sigma=1e-4)
-    twice = Observation(*(np.concatenate([x, x]) for x in once))
+    twice = Observation(*(np.concatenate([x, x]) for x in once[:4]))
     better = once._replace(sigma=once.sigma / np.sqrt(2))
     no_error = ERROR._replace(pixel=np.zeros(515))
-    a, b = (carried_back(depth_target(x, no_error)) for x in (twice, better))
+    a, b = (carried_back(target_of(x, no_error)) for x in (twice, better))
     np.testing.assert_allclose(a.information, b.information, rtol=1e-5)
     np.testing.assert_allclose(a.depth, b.depth, atol=1e-5)
 
 
 @pytest.mark.parametrize("sigma", [1e-9, 1.0])
 def test_features_are_finite_for_extreme_errors(sigma):
-    found = jax.jit(features)(carried_back(depth_target(observation(1, sigma=sigma), ERROR)))
+    back = carried_back(target_of(observation(1, sigma=sigma)))
+    found = jax.jit(features, static_argnums=1)(back, RADIUS)
     assert bool(jnp.isfinite(found).all())

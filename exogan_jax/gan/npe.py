@@ -1,6 +1,7 @@
-"""The encoder: from an observation to the latents that could have made it, as a normal
-distribution. It gives an inpainting its starts and its coordinates, so that tens of steps do the
-work of hundreds.
+"""The encoder: a Gaussian neural posterior estimator. From an observation to the latents that could
+have made it, as a normal distribution, trained on simulated observations by the likelihood of their
+latents (Papamakarios & Murray 2016, arXiv:1605.06376). It gives an inpainting its starts and its
+coordinates, so that tens of steps do the work of hundreds.
 
 A latent z in [-1, 1]^d is described by u = probit((z + 1) / 2): the uniform prior of z is the unit
 normal of u, so that an observation that tells nothing is described exactly, and no normal leaves
@@ -38,12 +39,25 @@ class Proposal(NamedTuple):
     precision: Float[Array, "*batch d d"]  # lower triangular, of positive diagonal
 
 
-def latent_at(position: Float[Array, " d"], proposal: Proposal) -> Float[Array, " d"]:
+class Shape(NamedTuple):
+    """A `Proposal` by its spread: mean + spread @ (unit normal) are its samples."""
+
+    mean: Float[Array, " d"]
+    spread: Float[Array, "d d"]  # inverse of the precision
+
+
+def shape_of(proposal: Proposal) -> Shape:
+    """ONE proposal's, to be made once for many latents."""
+    unit = jnp.eye(proposal.mean.size, dtype=proposal.mean.dtype)
+    spread = jax.scipy.linalg.solve_triangular(proposal.precision, unit, lower=True)
+    return Shape(proposal.mean, spread)
+
+
+def latent_at(position: Float[Array, " d"], shape: Shape) -> Float[Array, " d"]:
     """The latent at a position in units of ONE proposal's spread: unit normal positions are its
     samples.
     """
-    shift = jax.scipy.linalg.solve_triangular(proposal.precision, position, lower=True)
-    return from_normal(proposal.mean + shift)
+    return from_normal(shape.mean + shape.spread @ position)
 
 
 def negative_log_density(latent: Float[Array, "n d"], proposal: Proposal) -> Float[Array, " n"]:
@@ -62,12 +76,16 @@ class Encoder(nn.Module):
       latent_dim: d.
       width: features of the hidden layers.
       depth: number of residual layers.
+      radius: mean and spread of the training spectra's sqrt(depth), radii in R_sun, by which the
+        features scale a spectrum's own. The default is that of the published problem's shipped
+        weights.
       dtype: compute dtype; parameters and result are float32.
     """
 
-    latent_dim: int = 7
+    latent_dim: int
     width: int = 512
     depth: int = 4
+    radius: tuple[float, float] = (0.118, 0.02)
     dtype: Any = jnp.float32
 
     @nn.compact

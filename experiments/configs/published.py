@@ -1,23 +1,26 @@
-"""The compact dense pair, the network of the shipped weights.
+"""The published problem by the compact dense pair, the network of the shipped weights.
 
-python -m experiments.train --config experiments/configs/compact.py --out runs/compact
+python -m experiments.train --config experiments/configs/published.py --out runs/published
 
 Expect, on two cores: 3 minutes of simulation, 40 of training, and the numbers that the card of the
-shipped model gives (`exogan_jax.files.checkpoints.model_card()`).
+shipped model gives (`exogan_jax.files.weights.model_card("published")`).
 """
 
 from ml_collections import ConfigDict
+
+from exogan_jax.layout import PUBLISHED
 
 
 def get_config() -> ConfigDict:
     """All settings of `experiments.train`."""
     return ConfigDict(
         {
-            "name": "compact",
-            "network": "compact",
+            "name": "published",
+            "layout": PUBLISHED,  # the problem: wavelengths, sections, parameters and their bounds
             "opacities": "published",  # or "physical", or a file
+            "network": "compact",
             "options": {
-                "latent_dim": 7,  # the parameters, see gan/anchor.py
+                "latent_dim": len(PUBLISHED.parameters),  # see gan/anchor.py
                 "width": 512,
                 "depth": 3,
                 "discriminator_width": 256,

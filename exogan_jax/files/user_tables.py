@@ -16,8 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
+from exogan_jax.files.opacities import load_opacities
 from exogan_jax.physics.interpolate import interpolation_weights
-from exogan_jax.physics.opacity import OpacityTable, load_opacities, make_table
+from exogan_jax.physics.opacity import OpacityTable, make_table
 
 SUFFIXES = (".h5", ".hdf5", ".kta", ".dat")
 #: Cross-sections must have this many samples in the requested bins (median).
@@ -55,7 +56,7 @@ def read_opacities(
       temperature: (t,) K; None: those of the first file.
       pressure: (p,) Pa; None: those of the first file. Beyond a file's nodes its last hold.
       collision: gives collision-induced absorption, interpolated to the wavelengths; None: the
-        embedded table with temperatures ("physical").
+        embedded table for real planets.
       dtype: float32, or float64 in JAX's 64-bit mode.
 
     Returns:
@@ -87,7 +88,7 @@ def read_opacities(
     t = np.asarray(first.table.tgrid if temperature is None else temperature, np.float64)
     p = np.asarray(first.table.pgrid if pressure is None else pressure, np.float64)
     if collision is None:
-        collision = load_opacities("physical")
+        collision = load_opacities()
     return make_table(
         gases=tuple(gas.lower() for gas in files),
         wavelength_um=wavelength,

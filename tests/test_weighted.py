@@ -3,7 +3,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exogan_jax.retrieval.posterior import coverage, effective_sample_size, weighted_quantile
+from exogan_jax.retrieval.weighted import (
+    coverage,
+    effective_sample_size,
+    systematic,
+    weighted_quantile,
+)
 
 
 def test_equal_weights_give_sample_quantiles():
@@ -59,3 +64,13 @@ def test_coverage_of_exact_posteriors_is_nominal():
     np.testing.assert_allclose(coverage(samples, np.ones((2000, 200)), truth), 0.68, atol=0.03)
     narrow = mean + 0.5 * (samples - mean)
     assert np.all(coverage(narrow, np.ones((2000, 200)), truth) < 0.45)
+
+
+def test_systematic_resampling_draws_each_as_often_as_its_weight_says():
+    weights = np.array([0.5, 0.0, 0.3, 0.2])
+    for seed in range(5):
+        counts = np.bincount(systematic(weights, 101, seed), minlength=4)
+        assert counts.sum() == 101 and counts[1] == 0
+        assert np.all(np.abs(counts - 101 * weights) < 1)
+    drawn = {tuple(systematic(weights, 3, seed)) for seed in range(10)}
+    assert len(drawn) > 1

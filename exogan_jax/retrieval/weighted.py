@@ -1,4 +1,4 @@
-"""From weighted samples to numbers: quantiles, effective sample size, weights."""
+"""From weighted samples to numbers: quantiles, effective sample size, equally weighted ones."""
 
 from __future__ import annotations
 
@@ -79,3 +79,18 @@ def coverage(
     )
     inside = (truth >= bounds[:, 0]) & (truth <= bounds[:, 1])
     return inside.mean(axis=0)
+
+
+def systematic(weights: Float[np.ndarray, " n"], size: int, seed: int) -> np.ndarray:
+    """Indices of equally weighted samples by systematic resampling: sample i occurs size * w_i
+    times, rounded up or down.
+
+    Args:
+      weights: (n,) summing to 1.
+      size: number of indices.
+      seed: of the only random number.
+    """
+    begin = np.random.default_rng(seed).uniform()
+    edges = np.cumsum(np.asarray(weights, np.float64))
+    found = np.searchsorted(edges / edges[-1], (begin + np.arange(size)) / size, side="right")
+    return np.minimum(found, len(edges) - 1)

@@ -1,12 +1,12 @@
 """Model weights: one safetensors file each, which holds arrays and text and cannot run code.
 
 The arrays are those of a `gan.model.Model`, by their paths in the pytree. The header's text is
-JSON: the networks and their options, and a model card (data, training, metrics).
+JSON: the problem's layout, the networks and their options, and a model card (data, training,
+metrics). A file without a layout is of the published one.
 """
 
 from __future__ import annotations
 
-import importlib.resources
 import json
 import os
 from pathlib import Path
@@ -19,11 +19,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from exogan_jax.files.atomic import replacing
+from exogan_jax.files.headers import DEFAULT_MODEL as DEFAULT_MODEL
+from exogan_jax.files.headers import FORMAT, layout_of, model_path, read_header
+from exogan_jax.files.headers import model_card as model_card
+from exogan_jax.files.headers import model_layout as model_layout
+from exogan_jax.files.headers import model_names as model_names
 from exogan_jax.gan.model import GeneratorError, Model
-from exogan_jax.retrieval.encode import N_FEATURES
-
-DEFAULT_MODEL = "compact"
-_FORMAT = "exogan-jax model 1"
+from exogan_jax.retrieval.encode import n_features
 
 
 def _flatten(tree: Any, prefix: str = "") -> dict[str, np.ndarray]:
@@ -67,8 +69,8 @@ def save_model(
         tree["encoder"] = model.encoder
     flat = _flatten(tree)
     header = {
-        "format": _FORMAT,
-        "name": model.name,
+        "format": FORMAT,
+        "layout": model.layout.to_json(),
         "network": model.network,
         "options": json.dumps(dict(model.options)),
         "encoder": json.dumps(dict(model.encoder_options)),
@@ -77,15 +79,6 @@ def save_model(
     with replacing(path) as temporary:
         # Not `save_file`, whose files only their owner can read.
         temporary.write_bytes(save({k: leaf.astype(dtype) for k, leaf in flat.items()}, header))
-
-
-def model_names() -> tuple[str, ...]:
-    """Names of the models that ship with the package."""
-    folder = importlib.resources.files("exogan_jax") / "assets"
-    suffix = ".safetensors"
-    return tuple(
-        sorted(f.name[: -len(suffix)] for f in folder.iterdir() if f.name.endswith(suffix))
-    )
 
 
 def load_model(name_or_path: str | os.PathLike[str] | None = None) -> Model:
@@ -99,20 +92,21 @@ def load_model(name_or_path: str | os.PathLike[str] | None = None) -> Model:
       FileNotFoundError: neither a shipped model nor a file; lists the shipped ones.
       ValueError: the file is not a model, or is damaged.
     """
-    path = _resolve(name_or_path)
+    path = model_path(name_or_path)
     header, flat = _read(path)
+    layout = layout_of(header, path)
     tree = _unflatten({name: jnp.asarray(leaf, jnp.float32) for name, leaf in flat.items()})
     try:
-        options = json.loads(header["options"])
         model = Model(
-            name=header["name"],
+            name=path.stem,
+            layout=layout,
             network=header["network"],
-            options=tuple(sorted(options.items())),
+            options=_options(header["options"]),
             generator=tree["generator"],
             discriminator=tree["discriminator"],
             error=GeneratorError(**tree["error"]),
             encoder=tree.get("encoder"),
-            encoder_options=tuple(sorted(json.loads(header.get("encoder", "{}")).items())),
+            encoder_options=_options(header.get("encoder", "{}")),
         )
         model.networks  # noqa: B018  (unknown names and options raise here)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -121,57 +115,48 @@ def load_model(name_or_path: str | os.PathLike[str] | None = None) -> Model:
     return model
 
 
-def model_card(name_or_path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
-    """The card of a model: how it was trained, and how well it does. Raises as `load_model`."""
-    header, _ = _read(_resolve(name_or_path))
-    card = json.loads(header["card"])
-    assert isinstance(card, dict)
-    return card
-
-
-def _resolve(name_or_path: str | os.PathLike[str] | None) -> Path:
-    name = DEFAULT_MODEL if name_or_path is None else os.fspath(name_or_path)
-    if name in model_names():
-        return Path(str(importlib.resources.files("exogan_jax") / "assets" / f"{name}.safetensors"))
-    if not Path(name).is_file():
-        raise FileNotFoundError(
-            f"{name}: neither a file nor a shipped model ({', '.join(model_names()) or 'none'})"
-        )
-    return Path(name)
+def _options(text: str) -> tuple[tuple[str, Any], ...]:
+    """Keyword arguments from JSON, hashable."""
+    pairs = json.loads(text).items()
+    return tuple(sorted((k, tuple(v) if isinstance(v, list) else v) for k, v in pairs))
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    header = read_header(path)
     try:
         with safe_open(path, framework="numpy") as file:
-            header = file.metadata() or {}
             flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path}: not a readable safetensors file ({error})") from None
-    if header.get("format") != _FORMAT:
-        raise ValueError(f"{path}: not an exogan_jax model (its header lacks {_FORMAT!r})")
     return header, flat
 
 
 def _check_shapes(model: Model, path: Path) -> None:
-    nets = model.networks
+    """Refuses arrays that the options or the layout do not ask for."""
+    nets, layout = model.networks, model.layout
 
-    def shapes(module: Any, example: jax.Array) -> dict[str, tuple[int, ...]]:
-        tree = jax.eval_shape(module.init, jax.random.key(0), example)
+    def shapes(module: Any, *example: int) -> dict[str, tuple[int, ...]]:
+        tree = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, *example)))
         return {name: leaf.shape for name, leaf in _shape_leaves(tree)}
 
     expected = {
-        "generator": shapes(nets.generator, jnp.zeros((1, nets.latent_dim))),
-        "discriminator": shapes(nets.discriminator, jnp.zeros((1, 33, 33))),
+        "generator": shapes(nets.generator, nets.latent_dim),
+        "discriminator": shapes(nets.discriminator, *nets.shape),
     }
     if model.encoder is not None:
-        expected["encoder"] = shapes(model.encoder_network, jnp.zeros((1, N_FEATURES)))
+        expected["encoder"] = shapes(model.encoder_network, n_features(layout.n_wavelength))
     for part, wanted in expected.items():
         found = {name: leaf.shape for name, leaf in _shape_leaves(getattr(model, part))}
         if found != wanted:
             wrong = sorted(
                 name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)
             )
-            raise ValueError(f"{path}: the {part}'s arrays do not fit its options: {wrong[0]}")
+            raise ValueError(
+                f"{path}: the {part}'s arrays do not fit its options and layout: {wrong[0]}"
+            )
+    sizes = tuple(np.shape(x) for x in model.error)
+    if sizes != ((layout.n_wavelength,), (layout.n_sections,), (layout.n_sections,)):
+        raise ValueError(f"{path}: the generator's errors do not fit the layout: {sizes}")
 
 
 def _shape_leaves(tree: Any) -> list[tuple[str, Any]]:

@@ -4,37 +4,50 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from fake_results import OTHER
 
 from exogan_jax import load_model
-from exogan_jax.files.checkpoints import model_card, model_names, save_model
-from exogan_jax.gan.encoder import Encoder
+from exogan_jax.files.weights import model_card, model_layout, model_names, save_model
 from exogan_jax.gan.model import GeneratorError, Model
 from exogan_jax.gan.nets import networks
-from exogan_jax.retrieval.encode import N_FEATURES
+from exogan_jax.gan.npe import Encoder
+from exogan_jax.layout import PUBLISHED
+from exogan_jax.retrieval.encode import n_features
 
 
-def tiny(network: str, **options) -> Model:
-    nets = networks(network, **options)
+def tiny(network: str, layout=PUBLISHED, **options) -> Model:
+    nets = networks(network, layout, **options)
     return Model(
         name="tiny",
+        layout=layout,
         network=network,
         options=tuple(sorted(options.items())),
         generator=nets.generator.init(jax.random.key(0), jnp.zeros((1, nets.latent_dim))),
-        discriminator=nets.discriminator.init(jax.random.key(1), jnp.zeros((1, 33, 33))),
-        error=GeneratorError(jnp.linspace(0.01, 0.02, 515), jnp.full(14, 1e-4), jnp.full(14, 2e-4)),
+        discriminator=nets.discriminator.init(jax.random.key(1), jnp.zeros((1, *nets.shape))),
+        error=GeneratorError(
+            jnp.linspace(0.01, 0.02, layout.n_wavelength),
+            jnp.full(layout.n_sections, 1e-4),
+            jnp.full(layout.n_sections, 2e-4),
+        ),
     )
 
 
 @pytest.mark.parametrize(
-    ("network", "options"),
-    [("compact", {"width": 8, "depth": 1, "latent_dim": 5}), ("paper", {"width": 2})],
+    ("network", "layout", "options"),
+    [
+        ("compact", PUBLISHED, {"width": 8, "depth": 1, "latent_dim": 5}),
+        ("compact", OTHER, {"width": 8, "depth": 1, "latent_dim": 5}),
+        ("paper", PUBLISHED, {"width": 2}),
+    ],
+    ids=["compact", "other", "paper"],
 )
-def test_a_saved_model_comes_back_the_same(tmp_path, network, options):
-    model = tiny(network, **options)
+def test_a_saved_model_comes_back_the_same(tmp_path, network, layout, options):
+    model = tiny(network, layout, **options)
     path = tmp_path / "tiny.safetensors"
     save_model(path, model, {"data": "none", "metrics": {"loss": 1.5}})
     back = load_model(path)
     assert back.network == network and dict(back.options) == options
+    assert back.layout == layout == model_layout(path)
     z = jax.random.uniform(jax.random.key(2), (model.networks.latent_dim,), minval=-1.0)
     np.testing.assert_array_equal(back.generate(z), model.generate(z))
     np.testing.assert_array_equal(back.score(back.generate(z)), model.score(model.generate(z)))
@@ -48,7 +61,7 @@ def test_a_saved_model_comes_back_the_same(tmp_path, network, options):
 
 def test_an_encoder_is_kept_with_its_model(tmp_path):
     network = Encoder(5, width=8, depth=1)
-    x = jax.random.normal(jax.random.key(4), (N_FEATURES,))
+    x = jax.random.normal(jax.random.key(4), (n_features(PUBLISHED.n_wavelength),))
     model = dataclasses.replace(
         tiny("compact", width=8, depth=1, latent_dim=5),
         encoder=network.init(jax.random.key(5), x[None]),
@@ -72,10 +85,12 @@ def test_jit_and_vmap_take_a_model_as_an_argument():
 
 
 def test_default_model_ships_and_draws_plausible_arrays():
-    assert "compact" in model_names()
+    assert {"physical", "published"} <= set(model_names())
     model = load_model()
+    assert model.name == "physical" and model.layout == PUBLISHED == model_layout()
     z = jax.random.uniform(jax.random.key(0), (16, model.networks.latent_dim), minval=-1.0)
-    arrays = np.asarray(jax.vmap(model.generate)(z))
+    draw = jax.jit(lambda model, z: jax.vmap(lambda one: model.image(model.generate(one)))(z))
+    arrays = np.asarray(draw(model, z))
     assert arrays.shape == (16, 33, 33) and arrays.min() >= 0 and arrays.max() <= 1
     assert arrays.std(axis=0).mean() > 0.05  # not one mode
     assert all(bool((error > 0).all()) for error in model.error)
@@ -106,7 +121,46 @@ def test_what_is_no_model_is_refused(tmp_path):
 
 def test_arrays_that_do_not_fit_their_options_are_refused(tmp_path):
     model = tiny("compact", width=8, depth=1)
-    wrong = Model(**(vars(model) | {"options": (("depth", 1), ("width", 9))}))
+    wrong = dataclasses.replace(model, options=(("depth", 1), ("width", 9)))
     save_model(tmp_path / "wrong.safetensors", wrong, {})
     with pytest.raises(ValueError, match="do not fit its options"):
         load_model(tmp_path / "wrong.safetensors")
+
+
+def test_arrays_of_another_layout_are_refused(tmp_path):
+    path = tmp_path / "wrong.safetensors"
+    save_model(path, dataclasses.replace(tiny("compact", width=8, depth=1), layout=OTHER), {})
+    assert model_layout(path) == OTHER
+    with pytest.raises(ValueError, match="do not fit its options and layout"):
+        load_model(path)
+
+
+def test_weights_without_a_layout_are_the_published_problems(tmp_path):
+    from safetensors import safe_open
+    from safetensors.numpy import save_file
+
+    path, old = tmp_path / "tiny.safetensors", tmp_path / "old.safetensors"
+    save_model(path, tiny("compact", width=8, depth=1), {})
+    with safe_open(path, framework="numpy") as file:
+        header = {k: x for k, x in file.metadata().items() if k != "layout"}
+        save_file({k: file.get_tensor(k) for k in file.keys()}, old, header)  # noqa: SIM118
+    assert model_layout(old) == load_model(old).layout == PUBLISHED
+    save_file({"x": np.zeros(3)}, old, header | {"layout": "{}"})
+    for read in (model_layout, load_model):
+        with pytest.raises(ValueError, match=r"old\.safetensors: not a usable exogan_jax model"):
+            read(old)
+
+
+def test_reading_a_layout_needs_no_networks():
+    import subprocess
+    import sys
+
+    code = """
+import sys
+from exogan_jax.files.headers import model_layout
+assert len(model_layout().parameters) == 7
+heavy = {"flax", "optax", "matplotlib", "xarray"} & set(sys.modules)
+sys.exit(f"imported {heavy}" if heavy else 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,75 @@
+"""Hydrostatic altitudes, and the paths of light that grazes each layer, as TauREx 3 does it
+(Al-Refaie et al. 2021, ApJ 917, 37).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from exogan_jax.atmosphere import ATOMIC_MASS, BOLTZMANN, GRAVITATION
+from exogan_jax.physics.rayleigh import LOSCHMIDT_M3
+
+
+class Chords(NamedTuple):
+    """Geometry of the light paths that graze each layer."""
+
+    path: Float[Array, "layer layer"]  # m, of the path tangent to a row's layer in a column's
+    radius: Float[Array, " layer"]  # m, lower boundary of each layer
+    thickness: Float[Array, " layer"]  # m
+    density: Float[Array, " layer"]  # amagat
+    pressure: Float[Array, " layer"]  # Pa, geometric mean of the layer's boundaries
+
+
+def chords(
+    mass_kg: Float[Array, ""],
+    radius_m: Float[Array, ""],
+    temperature: Float[Array, " layer"],
+    mean_mass: Float[Array, ""],
+    *,
+    bottom_pressure: float = 1e6,
+    top_pressure: float = 1e-5,
+) -> Chords:
+    """Hydrostatic altitudes and chord lengths of an atmosphere.
+
+    Args:
+      mass_kg: planet mass.
+      radius_m: planet radius at `bottom_pressure`.
+      temperature: (layer,) K, from the bottom up; its length is the number of layers.
+      mean_mass: mean molecular mass, u.
+      bottom_pressure, top_pressure: Pa; the layers are equal in log pressure.
+    """
+    n_layers = temperature.shape[0]
+    dtype = temperature.dtype
+    levels = jnp.logspace(
+        jnp.log10(bottom_pressure), jnp.log10(top_pressure), n_layers + 1, dtype=dtype
+    )
+    pressure = jnp.sqrt(levels[:-1]) * jnp.sqrt(levels[1:])
+    log_ratio = jnp.log(levels[:-1] / levels[1:])
+    # Scale height times g: k T / mu, in m^2 s^-2.
+    energy = (BOLTZMANN / ATOMIC_MASS) * temperature / mean_mass
+    surface_gravity = (GRAVITATION * mass_kg) / radius_m / radius_m
+
+    def up(altitude: Array, layer: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
+        layer_energy, layer_log_ratio = layer
+        # Gravity at the layer's lower boundary.
+        gravity = surface_gravity / jnp.square(1 + altitude / radius_m)
+        thickness = layer_energy / gravity * layer_log_ratio
+        return altitude + thickness, (altitude, thickness)
+
+    zero = jnp.zeros((), dtype)
+    _, (altitude, thickness) = jax.lax.scan(up, zero, (energy, log_ratio), unroll=10)
+
+    # Differences of altitudes, not of squared radii: float32 keeps its digits.
+    tangent = altitude + thickness[0] / 2
+    shell = tangent + thickness / 2  # outer edge of each layer, as TauREx counts them
+    above = shell[None, :] - tangent[:, None]
+    total = 2 * radius_m + shell[None, :] + tangent[:, None]
+    inside = above > 0
+    half = jnp.where(inside, jnp.sqrt(jnp.where(inside, above * total, 1.0)), 0.0)
+    path = 2 * jnp.diff(half, axis=1, prepend=jnp.zeros((n_layers, 1), dtype))
+    density = pressure / temperature / (BOLTZMANN * LOSCHMIDT_M3)
+    return Chords(path, radius_m + altitude, thickness, density, pressure)
