@@ -1,4 +1,4 @@
-"""The shipped weights on simulated spectra of a fixed seed: right, as sure as they should be."""
+"""Shipped weights on simulated spectra of a fixed seed: right, and as sure as they should be."""
 
 import jax
 import numpy as np

@@ -184,12 +184,3 @@ def test_calibrated_tables_are_written_and_read(tmp_path, table, theta):
     np.testing.assert_allclose(
         published.rayleigh, published_set.rayleigh(grid.WAVELENGTH_UM) * LOSCHMIDT_M3, rtol=1e-5
     )
-    netcdf.write(calibrate.physical_table(built, correction, {}), tmp_path / "q.nc")
-    physical = load_opacities(tmp_path / "q.nc")
-    assert physical.background == "filling" and physical.temperature.shape == (21,)
-    absorption = np.asarray(physical.absorption)
-    np.testing.assert_allclose(absorption[:, :, :3], 10**-25.5 * LOSCHMIDT_M3, rtol=1e-3)
-    blue = grid.WAVELENGTH_UM < calibrate.BLUE_END_CH4_UM
-    methane = absorption[:, :, 3]
-    np.testing.assert_allclose(methane[..., ~blue], 10**-25.5 * LOSCHMIDT_M3, rtol=1e-3)
-    np.testing.assert_allclose(methane[..., blue], 10**-26.0 * LOSCHMIDT_M3, rtol=1e-3)

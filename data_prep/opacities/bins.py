@@ -26,6 +26,11 @@ G_WEIGHT.setflags(write=False)
 
 TEMPERATURE: np.ndarray = np.arange(500.0, 2501.0, 100.0)
 TEMPERATURE.setflags(write=False)
+#: Nodes of the "planets" table [K]; between the nodes cross-sections go linearly.
+PHYSICAL_TEMPERATURE: np.ndarray = np.concatenate(
+    [np.arange(300.0, 2001.0, 100.0), np.arange(2200.0, 3001.0, 200.0)]
+)
+PHYSICAL_TEMPERATURE.setflags(write=False)
 PRESSURE: np.ndarray = 10.0 ** np.arange(-2, 7)
 PRESSURE.setflags(write=False)
 

@@ -35,13 +35,15 @@ from data_prep.opacities import (
 )
 
 _SHARED = (bins, grid)
+CACHE = Path.home() / ".cache" / "exogan_jax" / "opacities"
 
 
 def _say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def _progress(name: str) -> Callable[[int, int], None]:
+def progress(name: str) -> Callable[[int, int], None]:
+    """Reports, to the screen, how far a stage is."""
     start = time.monotonic()
 
     def report(done: int, total: int) -> None:
@@ -86,7 +88,7 @@ def build_water_far(cache: Path) -> dict[str, np.ndarray]:
     low, high = 1e4 / bins.bin_edges_um()[0], 1e4 / water.OVERLAP_UM[0]
     text = sources.read(sources.WATER_LINES, cache)
     lines = water.parse_hitran(text, low - water.WING_CUTOFF, high + water.WING_CUTOFF)
-    return {"k": water.far_infrared(lines, _progress("h2o_far"))}
+    return {"k": water.far_infrared(lines, progress("h2o_far"))}
 
 
 def build_water(cache: Path, far: np.ndarray) -> dict[str, np.ndarray]:
@@ -141,7 +143,7 @@ def build(cache: Path) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
         cache,
         (lines, carbon_monoxide),
         (),
-        lambda: {"k": carbon_monoxide.table(_progress("co"))},
+        lambda: {"k": carbon_monoxide.table(progress("co"))},
     )
     far = stage("h2o_far", cache, (lines, water), pyratbay, lambda: build_water_far(cache))
     h2o = stage(
@@ -169,7 +171,7 @@ def main() -> None:
     parser.add_argument(
         "--cache",
         type=Path,
-        default=Path.home() / ".cache" / "exogan_jax" / "opacities",
+        default=CACHE,
         help="folder for downloads and stages (%(default)s)",
     )
     args = parser.parse_args()

@@ -1,8 +1,7 @@
 """Calibrate the opacity table on spectra of the published training set.
 
 python -m data_prep.opacities.calibrate --spectra exogan_osf_sample.npz --start built.nc \
-    --out exogan_jax/assets/opacities_published.nc \
-    [--physical-out exogan_jax/assets/opacities_physical.nc]
+    --out exogan_jax/assets/opacities_published.nc
 
 `built.nc` is what `data_prep.opacities.build` writes. Takes two minutes on two cores. About a
 quarter of the spectra, chosen by a hash of their parameters before anything else, is never fitted;
@@ -34,8 +33,6 @@ LOG10_LEAST = -33.0
 N_FADE = 25
 #: ... and are the mean of this many.
 N_EDGE = 5
-#: The published set has no CH4 bluer than this, which says nothing about methane [um].
-BLUE_END_CH4_UM = 0.85
 
 
 def summary(residual_ppm: np.ndarray) -> str:
@@ -168,26 +165,6 @@ def published_table(
     return out.assign_attrs(fingerprint=netcdf.fingerprint(out))
 
 
-def physical_table(
-    table: xr.Dataset, correction: tuple[np.ndarray, np.ndarray], attributes: dict[str, str]
-) -> xr.Dataset:
-    """The built table with the corrections of one temperature applied at all of them."""
-    correction = (correction[0].copy(), correction[1])
-    correction[0][grid.GASES.index("ch4"), ..., grid.WAVELENGTH_UM < BLUE_END_CH4_UM] = 0.0
-    nodes = np.log10(table["pressure"].values)
-    log10_pressure = np.log10(PRESSURE)
-    flat = correction[0].swapaxes(2, 3).reshape(-1, len(PRESSURE))
-    on_nodes = np.stack([np.interp(nodes, log10_pressure, row) for row in flat])
-    shape = (*correction[0].shape[:2], grid.N_WAVELENGTH, len(nodes))
-    on_nodes = on_nodes.reshape(shape).swapaxes(2, 3)
-    return netcdf.dataset(
-        np.maximum(table["log10_cross_section"].values + on_nodes[:, :, None], bins.LOG10_FLOOR),
-        table["log10_cia"].values + correction[1],
-        [str(pair) for pair in table["pair"].values],
-        attributes,
-    )
-
-
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
@@ -203,9 +180,6 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--start", type=Path, required=True, help="table made by build.py")
     parser.add_argument("--out", type=Path, required=True, help="table of the published set")
-    parser.add_argument(
-        "--physical-out", type=Path, help="table that keeps the built one's temperatures"
-    )
     parser.add_argument(
         "--temperature", type=float, default=1400.0, help="start from the opacities of this one [K]"
     )
@@ -225,13 +199,9 @@ def main(argv: list[str] | None = None) -> None:
     attributes = {k: str(v) for k, v in table.attrs.items() if k != "fingerprint"} | about
     both = (correction[0], correction[1])
     attributes["history"] += "; python -m data_prep.opacities.calibrate"
-    results = {args.out: published_table(table, args.temperature, both, attributes)}
-    if args.physical_out is not None:
-        results[args.physical_out] = physical_table(table, both, attributes)
-    for path, result in results.items():
-        netcdf.write(result, path)
-        size = path.stat().st_size / 1e6
-        print(f"{path}: {size:.2f} MB, {result.attrs['fingerprint']}")
+    result = published_table(table, args.temperature, both, attributes)
+    netcdf.write(result, args.out)
+    print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB, {result.attrs['fingerprint']}")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ def _normalised(wavelength_um: np.ndarray, samples: np.ndarray) -> tuple[np.ndar
     return samples / factor[:, None, None], factor
 
 
-def repair(wavelength_um: np.ndarray, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def repair(
+    wavelength_um: np.ndarray, samples: np.ndarray, temperature: np.ndarray = TEMPERATURE
+) -> tuple[np.ndarray, np.ndarray]:
     """Give every temperature the same 4.3 um band strength.
 
     The file's error is one factor per temperature, the same at 4.3 and 15 um (to 1 % up to 1000 K,
@@ -33,14 +35,15 @@ def repair(wavelength_um: np.ndarray, samples: np.ndarray) -> tuple[np.ndarray, 
     Args:
       wavelength_um: (n,) ascending.
       samples: (temperature, pressure, n) in m^2.
+      temperature: K, ascending.
 
     Returns:
       The repaired samples and the factor each temperature of the file was divided by.
     """
     good, factor = _normalised(wavelength_um, samples)
-    last, before = (int(np.argmin(np.abs(TEMPERATURE - t))) for t in (LAST_GOOD_K, SLOPE_FROM_K))
+    last, before = (int(np.argmin(np.abs(temperature - t))) for t in (LAST_GOOD_K, SLOPE_FROM_K))
     logs = np.log10(np.maximum(good[[before, last]], 10.0**LOG10_FLOOR))
-    inverse = 1.0 / TEMPERATURE
+    inverse = 1.0 / temperature
     slope = (logs[1] - logs[0]) / (inverse[last] - inverse[before])
     step = inverse[last + 1 :] - inverse[last]
     hot = 10.0 ** (logs[1] + step[:, None, None] * slope)

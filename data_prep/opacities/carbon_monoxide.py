@@ -85,11 +85,11 @@ def partition_function(temperature: float, rho: float = 1.0) -> float:
 
 
 @lru_cache
-def line_list(rho: float = 1.0) -> Lines:
-    """Every line of the bands dv = 0, 1, 2, 3 with v'' <= V_MAX and J'' <= J_MAX."""
+def line_list(rho: float = 1.0, v_max: int = V_MAX) -> Lines:
+    """Every line of the bands dv = 0, 1, 2, 3 with v'' <= v_max and J'' <= J_MAX."""
     parts = []
     for dv in (0, 1, 2, 3):
-        for lower_v in range(V_MAX + 1):
+        for lower_v in range(v_max + 1):
             upper_v = lower_v + dv
             for dj in (-1, 1) if dv else (1,):
                 j = np.arange(1.0 if dj < 0 else 0.0, J_MAX + 1.0)

@@ -45,16 +45,16 @@ def parse(text: str) -> CrossSections:
     return CrossSections(1e6 * values[:, 0], temperature, pressure, blocks[:, :, 1:])
 
 
-def native(data: CrossSections) -> np.ndarray:
+def native(data: CrossSections, temperature: np.ndarray = TEMPERATURE) -> np.ndarray:
     """The samples at the table's own nodes, (temperature, pressure, n) in m^2.
 
     Raises:
       ValueError: the file lacks one of the nodes.
     """
-    t = np.array([np.argmin(np.abs(data.temperature - x)) for x in TEMPERATURE])
+    t = np.array([np.argmin(np.abs(data.temperature - x)) for x in temperature])
     p = np.array([np.argmin(np.abs(np.log(data.pressure / x))) for x in PRESSURE])
     if not (
-        np.allclose(data.temperature[t], TEMPERATURE) and np.allclose(data.pressure[p], PRESSURE)
+        np.allclose(data.temperature[t], temperature) and np.allclose(data.pressure[p], PRESSURE)
     ):
         raise ValueError("the file does not hold every temperature and pressure of the table")
     return np.moveaxis(data.cross_section[:, p][:, :, t], 0, -1).swapaxes(0, 1)

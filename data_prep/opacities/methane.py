@@ -34,19 +34,22 @@ POLYADS = (
 WING_END = 5040.0
 
 
-def complete(wavelength_um: np.ndarray, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def complete(
+    wavelength_um: np.ndarray, samples: np.ndarray, temperature: np.ndarray = TEMPERATURE
+) -> tuple[np.ndarray, np.ndarray]:
     """Add the absorption of the missing hot lines as a continuum.
 
     Args:
       wavelength_um: (n,) ascending.
       samples: (temperature, pressure, n) in m^2.
+      temperature: K, ascending.
 
     Returns:
       The completed samples, and per temperature the share of the strength that was missing.
     """
     strength = band_strength(wavelength_um, samples, BAND_UM)
-    reference = strength[int(np.argmin(np.abs(TEMPERATURE - COMPLETE_TO_K)))]
-    lacking = np.where(TEMPERATURE > COMPLETE_TO_K, np.maximum(reference / strength - 1, 0), 0.0)
+    reference = strength[int(np.argmin(np.abs(temperature - COMPLETE_TO_K)))]
+    lacking = np.where(temperature > COMPLETE_TO_K, np.maximum(reference / strength - 1, 0), 0.0)
     outline = gaussian_filter1d(samples, BLUR_SAMPLES, axis=-1, mode="nearest")
     line_by_line = wavelength_um > LINE_BY_LINE_UM
     out = samples + lacking[:, None, None] * outline * line_by_line

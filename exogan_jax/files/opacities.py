@@ -39,7 +39,7 @@ from exogan_jax.files.atomic import replacing
 from exogan_jax.physics.opacity import OpacityTable, make_table
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3
 
-EMBEDDED = {"published": "opacities_published.nc", "physical": "opacities_physical.nc"}
+EMBEDDED = {name: f"opacities_{name}.nc" for name in ("published", "physical", "planets")}
 
 
 def load_opacities(name_or_path: str | os.PathLike[str] | None = None) -> OpacityTable:
@@ -49,6 +49,8 @@ def load_opacities(name_or_path: str | os.PathLike[str] | None = None) -> Opacit
       name_or_path: None or "physical" for the embedded table for real planets (R = 100, 0.30-50.2
         um); "published" for the one that reproduces the published training set, whose opacities do
         not depend on temperature; or a NetCDF file in this module's format.
+        "planets": repaired, 300-3000 K, with Na and K; it replaces "physical" together with its
+        weights.
 
     Raises:
       FileNotFoundError: no such file.
