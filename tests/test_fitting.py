@@ -83,6 +83,16 @@ def test_the_best_start_is_the_best(model):
     np.testing.assert_allclose(many.reduced_chi2, chi2 / (60 - D), rtol=1e-2)
 
 
+def test_walkers_begin_about_the_best_starts(model):
+    observation = observe(3)
+    few = {"n_steps": 1, "n_burn": 0, "n_kept": 1, "keep_every": 1}
+    found = retrieve(observation, model, n_starts=64, **few)[0]
+    anywhere = np.random.default_rng(0).uniform(-1, 1, (1000, D))
+    depth = (LOW + HIGH) / 2 + (HIGH - LOW) * anywhere @ linear_map().T
+    loss = np.square((observation.depth - depth) / SIGMA).sum(axis=1) / 2
+    assert np.median(found.loss) < np.quantile(loss, 0.1)
+
+
 def test_the_array_shown_is_that_of_the_lowest_loss(model):
     found = retrieve(observe(2), model, likelihood="paper", n_starts=6, n_steps=3)[0]
     shown = np.asarray(LAYOUT.values(found.aspa).theta)
