@@ -20,6 +20,13 @@ def compile_once(tmp_path_factory):
     jax.config.update("jax_compilation_cache_dir", folder)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def forget_compiled():
+    """A file's programs leave the memory with it: all of them together take gigabytes."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture(autouse=True)
 def dtype_promotion(request):
     """Strict promotion of dtypes, but where optax runs: its bias correction mixes them."""

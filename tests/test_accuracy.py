@@ -10,7 +10,9 @@ pytestmark = pytest.mark.optax
 N, SIGMA = 12, 6e-5
 
 
-@pytest.fixture(scope="module", params=["physical", "published"])
+@pytest.fixture(
+    scope="module", params=["physical", pytest.param("published", marks=pytest.mark.slow)]
+)
 def retrieved(request):
     model = load_model(request.param)
     layout = model.layout

@@ -9,8 +9,29 @@ import pytest
 from test_transit import toy_table
 
 from exogan_jax.parameters import UNITS, Parameter, Parameters
-from exogan_jax.physics.forward import forward_model, simulate
-from exogan_jax.physics.transit import transit_depth
+from exogan_jax.physics import forward
+from exogan_jax.physics.forward import simulate
+from exogan_jax.physics.transit import transit_depth as eager_transit_depth
+
+transit_depth = jax.jit(eager_transit_depth)
+_call = jax.jit(lambda model, theta: model(theta))
+
+
+def forward_model(*arguments, **options):
+    """Calls are compiled: one by one, operations take seconds."""
+    return Compiled(forward.forward_model(*arguments, **options))
+
+
+class Compiled:
+    def __init__(self, model):
+        self.model = model
+
+    def __call__(self, theta):
+        return _call(self.model, theta)
+
+    def __getattr__(self, name):
+        return getattr(self.model, name)
+
 
 ALL = Parameters(
     [
@@ -79,19 +100,23 @@ def test_some_wavelengths_are_those_of_the_whole():
     part = forward_model(table, ALL, points=points)
     np.testing.assert_allclose(part(THETA), whole(THETA)[points], rtol=1e-6)
     np.testing.assert_allclose(part.wavelength_um, table.wavelength_um[points])
-    np.testing.assert_allclose(whole.at_points(slice(5, 9))(THETA), whole(THETA)[5:9], rtol=1e-6)
+    np.testing.assert_allclose(
+        _call(whole.at_points(slice(5, 9)), THETA), whole(THETA)[5:9], rtol=1e-6
+    )
 
 
 def test_jit_vmap_chunks_and_gradients_agree():
-    model = forward_model(toy_table(), ALL, n_layers=30)
+    model = forward.forward_model(toy_table(), ALL, n_layers=30)
     theta = jnp.stack([THETA, THETA.at[0].set(900.0), THETA.at[6].set(0.1)])
     batch = jax.jit(lambda m, x: jax.vmap(m)(x))(model, theta)
-    np.testing.assert_allclose(batch[1], model(theta[1]), rtol=2e-6)
-    np.testing.assert_allclose(simulate(model, theta, chunk=2), batch, rtol=2e-6)
+    np.testing.assert_allclose(batch[1], _call(model, theta[1]), rtol=2e-6)
+    np.testing.assert_allclose(
+        jax.jit(simulate, static_argnames="chunk")(model, theta, chunk=2), batch, rtol=2e-6
+    )
     gradient = jax.jit(lambda m, x: jax.jacfwd(m)(x))(model, THETA)
     step = 1e-2 * jnp.abs(THETA)
     for i in (0, 2, 3, 4):
-        moved = [model(THETA.at[i].add(sign * step[i])) for sign in (1, -1)]
+        moved = [_call(model, THETA.at[i].add(sign * step[i])) for sign in (1, -1)]
         expected = np.asarray(moved[0] - moved[1]) / (2 * step[i])
         np.testing.assert_allclose(
             gradient[:, i], expected, rtol=0.05, atol=1e-3 * abs(expected).max()

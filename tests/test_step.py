@@ -31,6 +31,10 @@ def compact(width=8, **options):
     return networks("compact", PUBLISHED, width=width, depth=1, **options)
 
 
+def begin(training):
+    return jax.jit(partial(init, training=training))(jax.random.key(0))
+
+
 def compiled(training, **options):
     return jax.jit(partial(step, training=training), **options)
 
@@ -48,7 +52,7 @@ def changed(before, after) -> bool:
 def test_one_compiled_step_with_donated_state():
     training = training_of(compact(), r1_weight=0.1, ema_decay=0.9)
     run = compiled(training, donate_argnums=1)
-    state = init(jax.random.key(0), training)
+    state = begin(training)
     for i in range(3):
         state, info = run(jax.random.key(i), state, batch())
     assert run._cache_size() == 1
@@ -59,7 +63,7 @@ def test_one_compiled_step_with_donated_state():
 def test_step_changes_both_networks_and_repeats(pair):
     training = training_of(pair, generator_steps=1)  # the DCGAN takes long to compile
     run = compiled(training)
-    state = init(jax.random.key(0), training)
+    state = begin(training)
     one, info = run(jax.random.key(1), state, batch())
     same, _ = run(jax.random.key(1), state, batch())
     other, _ = run(jax.random.key(2), state, batch())
@@ -76,7 +80,7 @@ def test_bfloat16_computes_and_float32_keeps():
     made = {}
     for dtype in ("float32", "bfloat16"):
         training = training_of(compact(16, dtype=dtype), generator_steps=1)
-        state = init(jax.random.key(0), training)
+        state = begin(training)
         made[dtype] = compiled(training)(jax.random.key(1), state, batch())
     state, info = made["bfloat16"]
     assert {x.dtype for x in jax.tree.leaves((state.generator[:2], state.discriminator[:2]))} == {
@@ -88,7 +92,7 @@ def test_bfloat16_computes_and_float32_keeps():
 
 def test_papers_order_is_one_discriminator_step_then_two_of_the_generator():
     training = training_of(compact())
-    state, _ = compiled(training)(jax.random.key(1), init(jax.random.key(0), training), batch())
+    state, _ = compiled(training)(jax.random.key(1), begin(training), batch())
     assert int(state.discriminator.optimizer[0].count) == 1
     assert int(state.generator.optimizer[0].count) == 2
 
@@ -101,7 +105,7 @@ def test_discriminator_learns_to_tell_arrays_apart():
         discriminator_optimizer=optax.adam(3e-3),
         generator_steps=1,
     )
-    state = init(jax.random.key(0), training)
+    state = begin(training)
     run = compiled(training)
     first = last = None
     for i in range(40):
@@ -109,7 +113,7 @@ def test_discriminator_learns_to_tell_arrays_apart():
         first = info if first is None else first
         last = info
     assert float(last.discriminator_loss) < 0.2 * float(first.discriminator_loss)
-    assert not changed(init(jax.random.key(0), training).generator.params, state.generator.params)
+    assert not changed(begin(training).generator.params, state.generator.params)
     z = jax.random.uniform(jax.random.key(3), (16, 100), minval=-1.0)
     fake = generate(nets, state, z)
     real = jax.vmap(nets.draw)(batch(16))
@@ -119,7 +123,7 @@ def test_discriminator_learns_to_tell_arrays_apart():
 def test_running_mean_follows_its_decay():
     for decay in (0.0, 0.75):
         training = training_of(compact(), ema_decay=decay)
-        state = init(jax.random.key(0), training)
+        state = begin(training)
         new, _ = compiled(training)(jax.random.key(1), state, batch())
         expected = jax.tree.map(
             lambda old, now, d=decay: d * old + (1 - d) * now,
@@ -155,7 +159,7 @@ def test_anchored_generator_learns_which_array_belongs_to_which_parameters():
     real = jax.vmap(PUBLISHED.pack)(depth, theta)
     training = training_of(nets, generator_optimizer=optax.adam(3e-3), anchor_weight=1e3)
     run = compiled(training)
-    state = init(jax.random.key(0), training)
+    state = begin(training)
     losses = []
     for i in range(100):
         state, info = run(jax.random.key(i), state, real)
@@ -184,7 +188,7 @@ def test_steps_of_one_call_are_those_of_many():
     theta = PARAMETERS.from_unit(jnp.asarray(rng.uniform(size=(4, 8, 7)), jnp.float32))
     training = training_of(compact(), generator_steps=1)
     run = jax.jit(partial(steps, training=training, layout=PUBLISHED))
-    begun = init(jax.random.key(0), training)
+    begun = begin(training)
     whole, _ = run(jax.random.key(1), begun, depth, theta)
     half, _ = run(jax.random.key(1), begun, depth[:2], theta[:2])
     both, _ = run(jax.random.key(1), half, depth[2:], theta[2:])

@@ -33,6 +33,7 @@ from data_prep.opacities import (
     sources,
     water,
 )
+from exogan_jax.files.atomic import replacing
 
 _SHARED = (bins, grid)
 CACHE = Path.home() / ".cache" / "exogan_jax" / "opacities"
@@ -75,10 +76,8 @@ def stage(
     start = time.monotonic()
     arrays = build()
     cache.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with open(part, "wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
-    part.replace(path)
     _say(f"{name}: done in {time.monotonic() - start:.0f} s")
     return arrays
 

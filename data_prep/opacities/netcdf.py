@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import xarray as xr
 
 from data_prep.grid import GASES, WAVELENGTH_UM
 from data_prep.opacities.bins import G_WEIGHT, LOG10_FLOOR, PRESSURE, TEMPERATURE
+from exogan_jax.files.atomic import replacing
 
 ATOM = {"H": 1.00794, "C": 12.011, "O": 15.9994, "Na": 22.98976928, "K": 39.0983}
 MOLAR_MASS: np.ndarray = np.array(
@@ -112,9 +112,8 @@ def fingerprint(table: xr.Dataset) -> str:
 
 
 def write(table: xr.Dataset, path: Path) -> None:
-    """Write to a neighbouring file, then rename, so that readers never see half a table."""
+    """Writes the file all at once, so that readers never see half a table."""
     path.parent.mkdir(parents=True, exist_ok=True)
     encoding = {name: packing(table[name].values) for name in PACKED}
-    part = path.with_name(path.name + ".part")
-    table.to_netcdf(part, engine="h5netcdf", encoding=encoding)
-    os.replace(part, path)
+    with replacing(path) as temporary:
+        table.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)

@@ -28,7 +28,7 @@ class CarriedBack(NamedTuple):
 
 def carry_back(target: DepthTarget, n_wavelength: int) -> CarriedBack:
     """ONE target on the grid of `n_wavelength` points."""
-    weight = target.weight.at[target.crossing].add(target.crossing_weight)
+    weight = jnp.asarray(target.weight).at[target.crossing].add(target.crossing_weight)
     rows = jnp.stack([weight, weight * target.depth]) @ target.operator.T
     # Points of no weight, which pad, add nothing to the first.
     information, weighted = jnp.zeros((2, n_wavelength)).at[:, target.point].add(rows)
