@@ -65,7 +65,7 @@ def fake(monkeypatch):
 
 @pytest.fixture
 def no_figures(monkeypatch):
-    monkeypatch.setattr("exogan_jax.files.rundir.save_figures", lambda *args: None)
+    monkeypatch.setattr("exogan_jax.files.plots.save_figures", lambda *args: None)
 
 
 @pytest.fixture
@@ -277,7 +277,7 @@ def test_figures_that_fail_keep_the_results(tmp_path, capsys, fake, spectra, mon
         if directory.name == "planet_b":
             raise RuntimeError("no\nfonts")
 
-    monkeypatch.setattr("exogan_jax.files.rundir.save_figures", fail)
+    monkeypatch.setattr("exogan_jax.files.plots.save_figures", fail)
     status, text, err = run(capsys, *spectra, "--out", tmp_path / "out")
     assert status == 1 and len(QTable.read(tmp_path / "out" / "summary.ecsv")) == 3
     message = "exogan: error: planet_b: figures not drawn (RuntimeError: no fonts)"
@@ -293,7 +293,7 @@ def test_figures_are_drawn_again_only_when_stale(tmp_path, capsys, fake, spectra
         for name in FIGURES:
             (directory / name).write_bytes(b"")
 
-    monkeypatch.setattr("exogan_jax.files.rundir.save_figures", draw)
+    monkeypatch.setattr("exogan_jax.files.plots.save_figures", draw)
     out = tmp_path / "out"
     run(capsys, spectra[0], "--out", out)
     run(capsys, spectra[0], "--out", out)

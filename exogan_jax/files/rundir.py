@@ -18,7 +18,6 @@ from jaxtyping import Float
 from exogan_jax import __version__
 from exogan_jax.files.headers import DEFAULT_MODEL, model_names
 from exogan_jax.files.par import truth_theta
-from exogan_jax.files.plots import save_figures
 from exogan_jax.files.posteriors import Attributes, read_posterior, write_posterior
 from exogan_jax.files.spectra import Spectrum, reading_sha256
 from exogan_jax.layout import Layout
@@ -140,4 +139,6 @@ def draw(job: Job, posterior: Posterior) -> None:
     changed = max(path.stat().st_mtime for path in sources if path.exists())
     figures = [job.folder / figure for figure in _FIGURES]
     if not all(path.exists() and path.stat().st_mtime >= changed for path in figures):
+        from exogan_jax.files.plots import save_figures  # Matplotlib: slow to import
+
         save_figures(job.folder, posterior, job.spectrum.observation, job.truth)
