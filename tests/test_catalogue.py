@@ -91,7 +91,9 @@ def test_progress_counts_observations(model):
 def test_another_seed_or_name_of_the_model_compiles_nothing(model):
     retrieve(observation(N), model, seed=1, **OPTIONS)
     compiled = _retrieve_all._cache_size()
-    retrieve(observation(N), replace(model, name="another"), seed=2, **OPTIONS)
+    # Nor do other wavelengths of about as many bins.
+    fewer = Observation(*(x[1:-2] for x in observation(N)[:4]))
+    retrieve(fewer, replace(model, name="another"), seed=2, **OPTIONS)
     assert _retrieve_all._cache_size() == compiled
 
 

@@ -60,6 +60,7 @@ def test_consistency_is_the_offset_from_the_forward_model(theta):
     np.testing.assert_allclose(found, [0, 10, 20, 50], atol=0.3)
 
 
+@pytest.mark.slow
 def test_novelty_is_one_for_new_spectra_and_zero_for_copies():
     rng = np.random.default_rng(0)
 

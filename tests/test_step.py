@@ -39,7 +39,7 @@ def compiled(training, **options):
     return jax.jit(partial(step, training=training), **options)
 
 
-@pytest.fixture(scope="module", params=["paper", "compact"])
+@pytest.fixture(scope="module", params=[pytest.param("paper", marks=pytest.mark.slow), "compact"])
 def pair(request):
     return networks("paper", PUBLISHED, width=1) if request.param == "paper" else compact()
 

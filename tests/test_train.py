@@ -110,7 +110,8 @@ def test_ten_kills_at_random_moments(whole, tmp_path):
     assert_same_weights(weights, whole / "quicktest.safetensors")
 
 
-@pytest.mark.parametrize("data", [pytest.param("simulator", marks=pytest.mark.slow), "records"])
+@pytest.mark.slow
+@pytest.mark.parametrize("data", ["simulator", "records"])
 def test_other_sources_of_data(data, tmp_path):
     if data == "records":
         from data_prep.exogan_spectra import Builder

@@ -37,7 +37,7 @@ def tiny(network: str, layout=PUBLISHED, **options) -> Model:
     [
         ("compact", PUBLISHED, {"width": 8, "depth": 1, "latent_dim": 5}),
         ("compact", OTHER, {"width": 8, "depth": 1, "latent_dim": 5}),
-        ("paper", PUBLISHED, {"width": 2}),
+        pytest.param("paper", PUBLISHED, {"width": 2}, marks=pytest.mark.slow),
     ],
     ids=["compact", "other", "paper"],
 )

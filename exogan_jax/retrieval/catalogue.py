@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from exogan_jax.gan.model import Model
+from exogan_jax.layout import Layout
 from exogan_jax.physics.observation import Observation, check
 from exogan_jax.retrieval import likelihood
 from exogan_jax.retrieval.compared import LIKELIHOODS, Target
@@ -21,6 +22,7 @@ from exogan_jax.retrieval.result import Retrieval, concatenate
 from exogan_jax.retrieval.settings import Settings
 
 POOR_FIT = 3.0  # reduced chi-square above which a fit is flagged
+_STEPS = 16, 64, 16  # of bins, of grid points that they touch, of bins that cross sections
 FEW = 0.1  # of the samples: fewer effective ones are flagged
 
 
@@ -70,8 +72,7 @@ def retrieve(
         raise ValueError("names must be distinct, one per observation")
     grid_um = model.layout.wavelength_um
     checked = [check(o, name, grid_um) for o, name in zip(observations, names, strict=True)]
-    # One size for all chunks, so that the program compiles once.
-    sizes = tuple(np.max([likelihood.sizes(o, model.layout) for o in checked], axis=0))
+    sizes = padded_sizes(checked, model.layout)
     chunk = min(chunk, len(checked))
     keys = keys_of(names, settings.seed)
     prepare = LIKELIHOODS[settings.likelihood].target
@@ -90,6 +91,14 @@ def retrieve(
         if progress is not None:
             progress(stop, len(checked))
     return concatenate(parts)
+
+
+def padded_sizes(observations: Sequence[Observation], layout: Layout) -> tuple[int, ...]:
+    """What all targets are padded to (see `likelihood.depth_target`): one size for all chunks, in
+    steps, so that a program serves most observations of an instrument.
+    """
+    largest = np.max([likelihood.sizes(o, layout) for o in observations], axis=0)
+    return tuple(int(-(-n // step) * step) for n, step in zip(largest, _STEPS, strict=True))
 
 
 def keys_of(names: Sequence[str], seed: int) -> jax.Array:
