@@ -1,5 +1,5 @@
-"""What follows from theta in closed form: the mixture, its mean mass, the planet's disc and the
-scale height. The forward model begins with these, and a generator may be given them.
+"""What the forward model begins with: the constants, the mixture and its mean mass, and parameters
+in its units.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from exogan_jax.parameters import Parameter, Parameters
+from exogan_jax.parameters import Parameter
 
 BOLTZMANN = 1.380649e-23  # J/K
 GRAVITATION = 6.6743e-11  # m^3 kg^-1 s^-2
@@ -54,40 +54,6 @@ def mix(
     return Mixture(gases, filling, gases @ masses + filling[0] * H2_MASS + filling[1] * HE_MASS)
 
 
-class Scale(NamedTuple):
-    """The size of a planet and of its atmosphere."""
-
-    disc: Float[Array, ""]  # (R/R_sun)^2: the transit depth without an atmosphere
-    height: Float[Array, ""]  # scale height at the bottom, in planet radii: k T / (mu g R)
-    gravity: Float[Array, ""]  # at the bottom, m s^-2
-
-
-def scale_of(
-    theta: Float[Array, " d"],
-    parameters: Parameters,
-    molar_mass: Float[ArrayLike, " gas"],
-    background: str = "filling",
-) -> Scale:
-    """The scale of ONE planet.
-
-    Args:
-      theta: (d,) in the order and units of `parameters`.
-      parameters: the problem's.
-      molar_mass: (gas,) u, of `parameters.gases`.
-      background: see `mix`.
-    """
-    by_role = {p.role: (p, theta[i]) for i, p in enumerate(parameters)}
-    radius, mass, temperature = (
-        value_of(*by_role[role]) for role in ("radius", "mass", "temperature")
-    )
-    log10_mixing = jnp.stack([log10_mixing_of(*by_role[gas]) for gas in parameters.gases])
-    mean_mass = mix(log10_mixing, molar_mass, background).mean_mass
-    # In an order that stays within float32's range.
-    gravity = (GRAVITATION * mass) / radius / radius
-    height = (BOLTZMANN / ATOMIC_MASS) * temperature / mean_mass / gravity / radius
-    return Scale(jnp.square(radius / SUN_RADIUS_M), height, gravity)
-
-
 def value_of(parameter: Parameter, theta: Array, unit: float = 1.0) -> Array:
     """A parameter in a unit given in SI; in SI without one."""
     value = 10.0**theta if parameter.is_log else theta
@@ -98,11 +64,3 @@ def value_of(parameter: Parameter, theta: Array, unit: float = 1.0) -> Array:
 def log10_mixing_of(parameter: Parameter, theta: Array) -> Array:
     """log10 of a mixing ratio."""
     return theta if parameter.is_log else jnp.log10(theta)
-
-
-def top_altitude(scale_height: Float[Array, "*n"], n_efolds: float) -> Float[Array, "*n"]:
-    """Altitude, in planet radii, where the pressure has fallen `n_efolds` times by e: gravity falls
-    as 1/r^2, so that z = H n / (1 - H n / R). Infinite where the atmosphere is not bound.
-    """
-    share = scale_height * n_efolds
-    return jnp.where(share < 1, share / jnp.where(share < 1, 1 - share, 1.0), jnp.inf)
