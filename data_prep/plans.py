@@ -56,7 +56,7 @@ def _simulator(
 
     @jax.jit
     def run(key: jax.Array, block: jax.Array, model: ForwardModel) -> tuple[jax.Array, jax.Array]:
-        theta = layout.parameters.sample(jax.random.fold_in(key, block), block_size)
+        theta = model.sample(jax.random.fold_in(key, block), block_size)
         return simulate(model, theta, chunk=chunk), theta
 
     return lambda seed, block: run(jax.random.key(seed), np.uint32(block), model)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from exogan_jax.physics.observation import Observation as Observation
     from exogan_jax.physics.opacity import OpacityTable as OpacityTable
     from exogan_jax.physics.transit import transit_depth as transit_depth
+    from exogan_jax.retrieval import priors as priors
     from exogan_jax.retrieval.result import Posterior as Posterior
     from exogan_jax.retrieval.result import Retrieval as Retrieval
     from exogan_jax.retrieval.settings import Settings as Settings
@@ -64,7 +65,12 @@ _SOURCES = {
     "transit_depth": "exogan_jax.physics.transit",
     "write_spectrum": "exogan_jax.files.spectra",
 }
-_MODULES = ("aspa", "layout", "parameters")
+_MODULES = {
+    "aspa": "exogan_jax.aspa",
+    "layout": "exogan_jax.layout",
+    "parameters": "exogan_jax.parameters",
+    "priors": "exogan_jax.retrieval.priors",
+}
 __all__ = [*_SOURCES, *_MODULES]
 
 
@@ -74,5 +80,5 @@ def __getattr__(name: str) -> Any:
     if name in _SOURCES:
         return getattr(importlib.import_module(_SOURCES[name]), name)
     if name in _MODULES:
-        return importlib.import_module(f"exogan_jax.{name}")
+        return importlib.import_module(_MODULES[name])
     raise AttributeError(f"module 'exogan_jax' has no attribute {name!r}")

@@ -10,6 +10,7 @@ from exogan_jax.files.weights import load_model
 from exogan_jax.gan.model import Model
 from exogan_jax.physics.observation import Observation
 from exogan_jax.retrieval import catalogue
+from exogan_jax.retrieval.priors import Priors
 from exogan_jax.retrieval.result import Retrieval
 from exogan_jax.retrieval.settings import Settings
 
@@ -19,6 +20,7 @@ def retrieve(
     model: Model | None = None,
     *,
     names: Sequence[str] | None = None,
+    priors: Priors | Sequence[Priors | None] | None = None,
     settings: Settings | None = None,
     chunk: int = 8,
     progress: Callable[[int, int], None] | None = None,
@@ -30,6 +32,9 @@ def retrieve(
     Args:
       observations: an `Observation` or a sequence of them, of any lengths and wavelengths.
       model: from `load_model`; None for the default pretrained one.
+      priors: what is known of parameters, by name or role: `{"mass": "0.28+-0.03",
+        "temperature": "700..1200"}`, or objects of `exogan_jax.priors`; one mapping for all
+        observations, or a sequence with one (or None) each. None: uniform in the model's bounds.
       names, chunk, progress, on_result: see `retrieval.catalogue.retrieve`.
       settings: see `retrieval.settings.Settings`; None for the defaults.
       **changes: fields of the settings by name, such as `seed=1` or `likelihood="paper"`.
@@ -39,7 +44,7 @@ def retrieve(
       `log_evidence` (n_obs,) and `summary()`; `[i]` is the `Posterior` of one.
 
     Raises:
-      ValueError: an unusable observation or option.
+      ValueError: an unusable observation, prior or option.
       TypeError: a change that is no field of the settings.
     """
     return catalogue.retrieve(
@@ -47,6 +52,7 @@ def retrieve(
         load_model() if model is None else model,
         dataclasses.replace(settings or Settings(), **changes),
         names=names,
+        priors=priors,
         chunk=chunk,
         progress=progress,
         on_result=on_result,

@@ -1,15 +1,16 @@
-"""What the forward model begins with: the constants, the mixture and its mean mass, and parameters
-in its units.
+"""What the forward model begins with: the constants, the mixture and its mean mass, parameters in
+its units, and what follows from them in closed form.
 """
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from exogan_jax.parameters import Parameter
+from exogan_jax.parameters import UNITS, Parameter, Parameters
 
 BOLTZMANN = 1.380649e-23  # J/K
 GRAVITATION = 6.6743e-11  # m^3 kg^-1 s^-2
@@ -20,6 +21,14 @@ HE_MASS = 4.002602  # u
 #: TauREx 2's, which the published spectra show to 2e-5. (The IAU's nominal radius is 6.957e8 m.)
 SUN_RADIUS_M = 6.955e8
 BACKGROUNDS = ("filling", "fixed")
+BOTTOM_PRESSURE, TOP_PRESSURE = 1e6, 1e-5  # Pa, of the atmosphere
+#: Scale height at the bottom, in planet radii, times ln(bottom/top pressure) = x: the top is
+#: x / (1 - x) radii up, as gravity falls, and nowhere from 1 on. At 2/3 it is 2 radii up, where
+#: planets of a few days' orbit lose their gas to the star: beyond, an atmosphere counts as unbound.
+LARGEST_EXTENT = 2 / 3
+
+_LARGE = {"mass": UNITS["M_J"], "radius": UNITS["R_J"]}  # units near a planet's own
+_GRAVITY = GRAVITATION * _LARGE["mass"] / _LARGE["radius"] ** 2  # of 1 M_J at 1 R_J, m/s^2
 
 
 class Mixture(NamedTuple):
@@ -51,7 +60,8 @@ def mix(
     hydrogen = free / (1 + he_h2_ratio)
     filling = jnp.stack([hydrogen, he_h2_ratio * hydrogen])
     masses = jnp.asarray(molar_mass, gases.dtype)
-    return Mixture(gases, filling, gases @ masses + filling[0] * H2_MASS + filling[1] * HE_MASS)
+    absorbing = (gases * masses).sum()  # no matrix product, which accelerators round
+    return Mixture(gases, filling, absorbing + filling[0] * H2_MASS + filling[1] * HE_MASS)
 
 
 def value_of(parameter: Parameter, theta: Array, unit: float = 1.0) -> Array:
@@ -64,3 +74,47 @@ def value_of(parameter: Parameter, theta: Array, unit: float = 1.0) -> Array:
 def log10_mixing_of(parameter: Parameter, theta: Array) -> Array:
     """log10 of a mixing ratio."""
     return theta if parameter.is_log else jnp.log10(theta)
+
+
+class Scale(NamedTuple):
+    """What sets the size of a spectrum and of its features."""
+
+    disc: Float[Array, ""]  # (R/R_sun)^2
+    height: Float[Array, ""]  # scale height at the bottom, planet radii
+    gravity: Float[Array, ""]  # there, m/s^2
+    gases: Float[Array, ""]  # sum of the absorbing gases' mixing ratios
+
+
+def scale_of(
+    theta: Float[Array, " d"],
+    parameters: Parameters,
+    molar_mass: Float[ArrayLike, " gas"],
+    background: str = "filling",
+) -> Scale:
+    """Disc, scale height and gravity of ONE planet.
+
+    Args:
+      theta: (d,) in the order and units of `parameters`, which hold mass, radius and temperature.
+      parameters: the problem's.
+      molar_mass: (gas,) u, in the order of `parameters.gases`.
+      background: see `mix`.
+    """
+    by_role = {p.role: (p, theta[i]) for i, p in enumerate(parameters)}
+    gases = jnp.stack([log10_mixing_of(*by_role[gas]) for gas in parameters.gases])
+    mixture = mix(gases, molar_mass, background)
+    # In units near 1: float32 holds no SI masses times G.
+    mass, radius = (value_of(*by_role[role], unit) for role, unit in _LARGE.items())
+    temperature = value_of(*by_role["temperature"])
+    gravity = _GRAVITY * mass / jnp.square(radius)
+    height = (BOLTZMANN / ATOMIC_MASS) * temperature / mixture.mean_mass / gravity
+    disc = jnp.square(radius * (_LARGE["radius"] / SUN_RADIUS_M))
+    return Scale(disc, height / (radius * _LARGE["radius"]), gravity, mixture.gases.sum())
+
+
+def excess(scale: Scale, background: str = "filling") -> Float[Array, ""]:
+    """By how much a planet fails to be one: the logarithm by which its atmosphere is too extended
+    to be bound, and the share by which its gases are more than all of it. 0 for what exists.
+    """
+    extent = scale.height * math.log(BOTTOM_PRESSURE / TOP_PRESSURE)
+    unbound = jnp.maximum(jnp.log(extent / LARGEST_EXTENT), 0.0)
+    return unbound + (jnp.maximum(scale.gases - 1, 0.0) if background == "filling" else 0.0)

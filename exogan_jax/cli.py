@@ -50,7 +50,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Retrieves from each spectrum the parameters of a model's problem, which "
         "`exogan models` lists. A FILE is a table of wavelengths, transit depths and errors: text, "
         "CSV, ECSV, IPAC, CDS, FITS, HDF5 or NetCDF; `exogan inspect FILE` shows how it is read. A "
-        "file of the same name that ends in .par gives the star's radius.",
+        "file of the same name that ends in .par gives the star's radius, and measured masses, "
+        "radii and temperatures as priors.",
         epilog="Writes DIR/summary.ecsv, and posterior.nc and figures in DIR/<spectrum>/. "
         "A spectrum already done in DIR with the same input and options is not done again.",
     )
@@ -141,6 +142,7 @@ def _compute(
             [job.spectrum.observation for job in jobs],
             model,
             names=[job.name for job in jobs],
+            priors=[job.priors for job in jobs],
             settings=settings,
             progress=lambda count, total: bar.update(task, completed=count, total=total),
             on_result=keep,
@@ -164,18 +166,6 @@ def _draw(jobs: Sequence[Job], done: dict[str, Posterior]) -> int:
     return failed
 
 
-def _settings(args: argparse.Namespace) -> Settings:
-    from exogan_jax.retrieval.settings import Settings
-
-    given = {"n_starts": args.starts, "n_steps": args.steps}
-    return Settings(
-        seed=args.seed,
-        likelihood=args.likelihood,
-        encoder=not args.no_encoder,
-        **{name: value for name, value in given.items() if value is not None},
-    )
-
-
 def _retrieve(args: argparse.Namespace) -> int:
     files = list(args.files)
     if args.example:
@@ -183,6 +173,10 @@ def _retrieve(args: argparse.Namespace) -> int:
     from exogan_jax.files.headers import model_layout
 
     layout = _load(model_layout, args.model)
+    try:
+        given = options.given_priors(args, layout.parameters)
+    except ValueError as error:
+        raise _UserError(f"--prior: {error}") from None
     spectra, bad = _read_all(files, layout, options.reading_choices(args))
     if not spectra:
         return 2
@@ -198,12 +192,15 @@ def _retrieve(args: argparse.Namespace) -> int:
 
     keep_compiled()
     model = _load(load_model, args.model)
-    settings = _settings(args).for_model(model.encoder is not None)
+    settings = options.settings_of(args).for_model(model.encoder is not None)
     jobs, unusable = rundir.plan(
-        spectra, names, args.out, model_name=args.model, layout=layout, settings=settings
+        spectra, names, args.out, model, model_name=args.model, settings=settings, given=given
     )
     for line in unusable:
         _say("error", line)
+    for job in jobs:
+        if job.priors:
+            _say("prior", f"{job.name}: {job.settings['priors']}")
     if not jobs:
         return 2
     saved = {} if args.overwrite else {job.name: rundir.load(job) for job in jobs}
@@ -219,7 +216,7 @@ def _retrieve(args: argparse.Namespace) -> int:
         if todo:
             _compute(todo, model, settings, done)
         results = concatenate([as_retrieval(done[job.name]) for job in jobs])
-        write_summary(args.out / SUMMARY, results)
+        write_summary(args.out / SUMMARY, results, {job.name: job.priors for job in jobs})
     except OSError as error:
         raise _UserError(f"--out: cannot write to {args.out} ({error})") from None
     failed = 0 if args.no_plots else _draw(jobs, done)

@@ -56,7 +56,7 @@ def simulated(
     n: int, physics: ForwardModel, seed: int, sigma: float, low: float, high: float
 ) -> tuple[list[Observation], np.ndarray]:
     """Spectra between two wavelengths [um], with errors of `sigma`; 0: noise-free."""
-    theta = physics.parameters.sample(jax.random.key(seed), n)
+    theta = physics.sample(jax.random.key(seed), n)
     depth = np.asarray(jax.jit(simulate)(physics, theta), np.float64)
     wavelength = np.asarray(physics.wavelength_um, np.float64)
     seen = (low <= wavelength) & (high >= wavelength)

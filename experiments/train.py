@@ -36,23 +36,28 @@ from exogan_jax import parallel
 from exogan_jax.files.opacities import load_opacities
 from exogan_jax.files.weights import save_model
 from exogan_jax.gan.loop import steps
-from exogan_jax.gan.model import GeneratorError, Model
+from exogan_jax.gan.model import GeneratorError, LevelError, Model
 from exogan_jax.gan.step import GANState
 from exogan_jax.parameters import Parameters
 from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.physics.problem import problem_model
-from experiments.training.build import Whitenings, as_model, build, init, measure_whitenings
+from experiments.training.build import (
+    Whitenings,
+    as_model,
+    build,
+    init,
+    measure_whitenings,
+    networks_of,
+)
 from experiments.training.configure import load_config, settings
 from experiments.training.data import Data, open_data
 from experiments.training.log import RunLog, cost
-from experiments.training.quality import measure_error, quality
+from experiments.training.own_error import measure_error
+from experiments.training.quality import quality
 from experiments.training.stop import STOPPED, Stopped, termination
 
-#: The evaluation that chooses the best checkpoint.
-CHOSEN_BY = "parameter_error"
 
-
-def checkpoints(out: Path) -> ocp.CheckpointManager:
+def checkpoints(out: Path, chosen_by: str) -> ocp.CheckpointManager:
     """Asynchronous checkpoints: the last, and the best of those that were evaluated."""
     policies = ocp.checkpoint_managers
     options = ocp.CheckpointManagerOptions(
@@ -60,23 +65,28 @@ def checkpoints(out: Path) -> ocp.CheckpointManager:
             [
                 policies.LatestN(1),
                 policies.BestN(
-                    get_metric_fn=lambda metrics: -metrics[CHOSEN_BY],
+                    get_metric_fn=lambda metrics: -metrics[chosen_by],
                     n=1,
                     keep_checkpoints_without_metrics=False,
                 ),
             ]
         ),
-        best_fn=lambda metrics: metrics[CHOSEN_BY],
+        best_fn=lambda metrics: metrics[chosen_by],
         best_mode="min",
     )
     return ocp.CheckpointManager((out / "checkpoints").absolute(), options=options)
 
 
-def unmeasured(config: ConfigDict, state: GANState, whitenings: Whitenings | None) -> Model:
+def unmeasured(
+    config: ConfigDict, state: GANState, whitenings: Whitenings | None, physics: ForwardModel
+) -> Model:
     """The model of a state, its error not known yet; on this process alone."""
     layout = config.layout
+    unknown: GeneratorError | LevelError
     unknown = GeneratorError(jnp.ones(layout.n_wavelength), *jnp.ones((2, layout.n_sections)))
-    return as_model(config, jax.device_get(state), whitenings, unknown)
+    if config.network == "altitude":
+        unknown = LevelError(jnp.ones(layout.n_wavelength))
+    return as_model(config, jax.device_get(state), whitenings, unknown, physics.table)
 
 
 def limits(parameters: Parameters) -> str:
@@ -96,17 +106,14 @@ def finish(
     numbers: dict[str, float],
 ) -> Path:
     """Measures the error, writes the weights with their card: `numbers` are their evaluation."""
-    error = measure_error(model, key, data.held_out, anchored=config.anchor_weight > 0)
+    error, measured = measure_error(model, key, data.held_out, config.anchor_weight > 0)
     card = {
         "data": data.about,
         "steps": step,
         "training": settings(config),
         "cost": cost(out, config.steps_per_call * config.batch_size),
         "quality": {name: float(f"{x:.4g}") for name, x in numbers.items()},
-        "generator_error": {
-            "pixel, median, with correlation": round(float(np.median(error.pixel)), 4),
-            "section bounds, median [ppm]": round(float(np.median(error[1:])) * 1e6, 1),
-        },
+        "generator_error": {name: float(f"{x:.4g}") for name, x in measured.items()},
         "limits": limits(config.layout.parameters),
     }
     path = out / f"{config.name}.safetensors"
@@ -134,14 +141,15 @@ def train(config: ConfigDict, out: Path) -> Path | None:
     parallel.check_batch(config.batch_size)
     physics = problem_model(load_opacities(config.opacities), config.layout)
     data = open_data(config, out, data_key, physics)
-    whitenings = measure_whitenings(config, data.first)
-    training = build(config, whitenings)
+    nets = networks_of(config, physics.table)
+    whitenings = measure_whitenings(config, data.first, nets)
+    training = build(config, whitenings, nets)
     how = parallel.mapped if config.parallel == "pmap" else parallel.sharded
     compiled = how(partial(steps, training=training, layout=config.layout))
     state = compiled.init(partial(init, training=training, whitenings=whitenings), init_key)
     batches = iter(data.batches)
     k, n = config.steps_per_call, config.n_steps
-    with checkpoints(out) as manager, termination() as told_to_stop:
+    with checkpoints(out, config.chosen_by) as manager, termination() as told_to_stop:
         step = 0
         if (last := manager.latest_step()) is not None:
             state, step = restore(manager, last, compiled, state, batches), last
@@ -180,7 +188,7 @@ def train(config: ConfigDict, out: Path) -> Path | None:
         numbers = manager.metrics(chosen) or {}
     if not first_process:
         return None
-    model = unmeasured(config, compiled.to_one(state), whitenings)
+    model = unmeasured(config, compiled.to_one(state), whitenings, physics)
     return finish(config, out, model, error_key, data, chosen, numbers)
 
 
@@ -201,7 +209,7 @@ def evaluate(
     numbers: dict[str, float] = {}
     if log:
         numbers, arrays = quality(
-            unmeasured(config, one, whitenings),
+            unmeasured(config, one, whitenings, physics),
             jax.random.clone(key),  # the same latents at every evaluation
             data.first,
             data.held_out,
@@ -210,8 +218,8 @@ def evaluate(
         )
         log.write(step, numbers, "quality")
         log.picture(step, arrays)
-        chosen = np.asarray(numbers[CHOSEN_BY])
-    return numbers | {CHOSEN_BY: float(parallel.from_first(chosen))}
+        chosen = np.asarray(numbers[config.chosen_by])
+    return numbers | {config.chosen_by: float(parallel.from_first(chosen))}
 
 
 def save(

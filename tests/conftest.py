@@ -14,8 +14,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(autouse=True, scope="session")
 def compile_once(tmp_path_factory):
-    """Programs that several tests, or their child processes, compile are kept for the session."""
-    folder = str(tmp_path_factory.mktemp("compiled"))
+    """Programs that several tests, their child processes or the suite's other processes compile
+    are kept for the session.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared_base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = str(shared_base / "compiled")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
     jax.config.update("jax_compilation_cache_dir", folder)
 

@@ -27,7 +27,8 @@ from exogan_jax.retrieval.settings import Settings
 FIGURES = ["aspa.png", "corner.png", "histograms.png", "spectrum.png"]
 
 
-THE_MODEL = SimpleNamespace(encoder=None, layout=PUBLISHED)
+ANCHORED = SimpleNamespace(anchored=True)
+THE_MODEL = SimpleNamespace(encoder=None, layout=PUBLISHED, networks=ANCHORED)
 
 
 class FakeRetrieve:
@@ -35,11 +36,13 @@ class FakeRetrieve:
 
     def __init__(self):
         self.calls = []
+        self.priors = []
         self.model = THE_MODEL
         self.fail_after = None
 
-    def __call__(self, observations, model, *, names, settings, progress, on_result):
+    def __call__(self, observations, model, *, names, priors, settings, progress, on_result):
         self.calls.append((list(names), settings))
+        self.priors.append(priors)
         assert model is self.model and len(observations) == len(names)
         parts = []
         for start in range(0, len(names), 2):
@@ -152,7 +155,7 @@ def test_many_spectra_fit_one_screen(tmp_path, capsys, fake, no_figures):
 
 
 def test_another_problem_is_reported_and_drawn(tmp_path, capsys, fake, spectra):
-    fake.model = SimpleNamespace(encoder=None, layout=OTHER)
+    fake.model = SimpleNamespace(encoder=None, layout=OTHER, networks=ANCHORED)
     out = tmp_path / "out"
     status, text, err = run(capsys, spectra[0], "--out", out)
     assert status == 0 and errors(err) == [] and "not retrieved: CH4, CO, CO2, H2O" in err
@@ -178,7 +181,7 @@ def test_points_off_the_models_grid_are_left_out(tmp_path, capsys, fake, no_figu
     path.write_text("0.5 0.0145 1e-4\n" + GOOD)
     _, _, err = run(capsys, path, "--out", tmp_path / "published")
     assert "left out" not in err
-    fake.model = SimpleNamespace(encoder=None, layout=OTHER)
+    fake.model = SimpleNamespace(encoder=None, layout=OTHER, networks=ANCHORED)
     _, _, err = run(capsys, path, "--out", tmp_path / "other")
     assert "left out 1 point outside 0.79-8.5 um" in err
 
@@ -365,6 +368,8 @@ def test_paper_likelihood_needs_full_sections(tmp_path, capsys, fake, spectra):
         ["retrieve", "x.dat", "--out", "o", "--seed", "a"],
         ["retrieve", "x.dat", "--out", "o", "--likelihood", "other"],
         ["retrieve", "x.dat", "--out", "o", "--sede", "1"],
+        ["retrieve", "x.dat", "--out", "o", "--prior", "0.28+-0.03"],
+        ["retrieve", "x.dat", "--out", "o", "--prior", "mass=heavy"],
         ["retrieve", "x.dat", "--out", "o", "--over"],
         ["train"],
     ],

@@ -7,8 +7,8 @@ from exogan_jax import aspa
 from exogan_jax.folding import expand, reduce
 from exogan_jax.gan.compact import (
     fit_whitening,
-    fold,
-    set_whitening,
+    fold_first,
+    fold_last,
     whitened_difference,
     whitened_gradient,
 )
@@ -87,12 +87,12 @@ def test_folding_changes_nothing_that_is_computed(values):
     d = whitened.discriminator.init(jax.random.key(1), jnp.zeros((1, N)))
     z = jax.random.uniform(jax.random.key(2), (4, 100), minval=-1.0)
     drawn = whitened.generator.apply(
-        {"params": g["params"], "batch_stats": set_whitening({}, finer)}, z
+        {"params": g["params"], "batch_stats": {"whitening": finer._asdict()}}, z
     )
     logits = whitened.discriminator.apply(
-        {"params": d["params"], "batch_stats": set_whitening({}, whitening)}, drawn
+        {"params": d["params"], "batch_stats": {"whitening": whitening._asdict()}}, drawn
     )
-    folded_g, folded_d = fold(g["params"], d["params"], finer, whitening)
+    folded_g, folded_d = fold_last(g["params"], finer), fold_first(d["params"], whitening)
     np.testing.assert_allclose(plain.generator.apply({"params": folded_g}, z), drawn, atol=1e-5)
     np.testing.assert_allclose(
         plain.discriminator.apply({"params": folded_d}, drawn), logits, rtol=1e-2, atol=1e-2
@@ -108,3 +108,12 @@ def test_whitened_difference_weighs_by_spread(values):
     weighted = np.asarray(whitened_difference(whitening, 0.5)(step))
     expected = np.sqrt(spread[-3:] / spread.mean()) * [1.0, 2.0, 3.0]
     np.testing.assert_allclose(np.diag(weighted[:, -3:]), expected, rtol=1e-2)
+
+
+def test_the_largest_components_alone_are_those_of_all(values):
+    whole, few = fit_whitening(values), fit_whitening(values, n_components=5)
+    for name in ("basis", "inverse"):
+        rows = getattr(whole, name) if name == "basis" else getattr(whole, name).T
+        some = getattr(few, name) if name == "basis" else getattr(few, name).T
+        assert some.shape == (5, N)
+        np.testing.assert_allclose(some, rows[-5:], rtol=1e-5, atol=1e-6)

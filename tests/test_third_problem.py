@@ -51,13 +51,14 @@ def get_config():
         {
             "name": "warm",
             "layout": LAYOUT,
-            "opacities": "physical",
+            "opacities": "planets",
             "network": "compact",
             "options": {"latent_dim": 5, "width": 32, "depth": 1, "whitened": True},
             "generator_floor": 0.003,
             "discriminator_floor": 0.2,
             "anchor_weight": 1e4,
             "anchor_power": 0.65,
+            "adversary_weight": 1.0,
             "seed": 0,
             "data": "memory",
             "n_spectra": 256,
@@ -68,6 +69,7 @@ def get_config():
             "checkpoint_every": 100,
             "evaluate_every": 100,
             "n_evaluated": 2,
+            "chosen_by": "parameter_error",
             "learning_rate": 1e-2,
             "discriminator_rate": 5e-4,
             "b2": 0.99,
@@ -124,13 +126,24 @@ def test_it_is_simulated_within_its_bounds(config, depth):
     assert depth.shape == (120,) and np.all(depth > rock) and np.all(depth < 2 * rock)
 
 
-def test_bounds_that_hold_unbound_atmospheres_are_named(config):
-    light = dataclasses.replace(config.layout.parameters[2], lower=0.5)
-    entries = [light if p.name == light.name else p for p in config.layout.parameters]
+def of_mass(config, lower, upper):
+    """The forward model of the problem between other masses."""
+    other = dataclasses.replace(config.layout.parameters[2], lower=lower, upper=upper)
+    entries = [other if p.name == other.name else p for p in config.layout.parameters]
     layout = dataclasses.replace(config.layout, parameters=Parameters(entries))
-    model = problem_model(load_opacities(config.opacities), layout)
-    with pytest.raises(ValueError, match=r"no finite spectrum.*core_mass.*Narrow the bounds"):
-        simulate_blocks(jax.random.key(0), 64, model)
+    return problem_model(load_opacities(config.opacities), layout)
+
+
+def test_planets_that_lose_their_atmosphere_are_drawn_again(config):
+    model = of_mass(config, 0.5, 40.0)
+    assert not jax.vmap(model.exists)(model.parameters.sample(jax.random.key(0), 64)).all()
+    spectra = simulate_blocks(jax.random.key(0), 64, model)
+    assert jax.vmap(model.exists)(spectra.theta).all() and np.isfinite(spectra.depth).all()
+
+
+def test_bounds_that_hold_no_atmosphere_are_named(config):
+    with pytest.raises(ValueError, match=r"do not hold their atmosphere.*core_mass.*Narrow the"):
+        simulate_blocks(jax.random.key(0), 64, of_mass(config, 0.001, 0.002))
 
 
 def test_its_weights_carry_it(config, weights):

@@ -52,7 +52,7 @@ def test_a_run_leaves_weights_a_card_metrics_and_pictures(whole):
     assert card["training"]["n_steps"] == 20 and card["steps"] in (10, 20)
     assert re.fullmatch(r"[\d.e-]+ h on 1 x .*", card["cost"])
     assert {"ks", "consistency_ppm", "parameter_error", "novelty"} <= card["quality"].keys()
-    assert bool(np.all(np.asarray(load_model(weights).error.pixel) > 0))
+    assert bool(np.all(np.asarray(load_model(weights).error.level) > 0))
     lines = [json.loads(line) for line in (whole / "metrics.jsonl").read_text().splitlines()]
     assert [x["step"] for x in lines if x["group"] == "train"] == [5, 10, 15, 20]
     assert [x["step"] for x in lines if x["group"] == "quality"] == [10, 20]

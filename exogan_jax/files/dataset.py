@@ -153,7 +153,7 @@ def simulate_stack(
     that one process makes. For `chunk` see `simulate`.
     """
     rows = part.of(batch_size)
-    theta = model.parameters.sample(jax.random.fold_in(key, i), steps * batch_size)
+    theta = model.sample(jax.random.fold_in(key, i), steps * batch_size)
     theta = theta.reshape(steps, batch_size, -1)[:, rows]
     depth = simulate(model, theta.reshape(-1, theta.shape[-1]), chunk=chunk)
     return Spectra(depth.reshape(*theta.shape[:2], -1), theta)

@@ -91,7 +91,8 @@ def report(spectrum: Spectrum) -> str:
         names, counts = np.unique(spectrum.instrument, return_counts=True)
         counted = zip(names[:8], counts[:8], strict=True)
         lines += ["", "  points of " + ", ".join(f"{name or '(none)'}: {c}" for name, c in counted)]
-    lines += [f"  star {spectrum.star_radius:g} R_sun", ""]
+    lines += [f"  star {spectrum.star_radius:g} R_sun"]
+    lines += [f"  prior of the {role}: {prior}" for role, prior in spectrum.priors.items()] + [""]
     lines += text_plot(spectrum)
     if spectrum.notes:
         start = f"{spectrum.path}: "

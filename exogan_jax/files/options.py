@@ -5,7 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from exogan_jax.retrieval import priors
+
+if TYPE_CHECKING:
+    from exogan_jax.parameters import Parameters
+    from exogan_jax.retrieval.settings import Settings
 
 _READING = ("columns", "units", "select", "star_radius")
 
@@ -19,6 +25,14 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _prior(text: str) -> tuple[str, priors.Prior]:
+    """Parser of a prior, whose error argparse shows."""
+    try:
+        return priors.parse_named(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_reading(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +98,42 @@ def add_retrieve(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="start anywhere, as the paper does, instead of where the model's encoder says",
     )
+    parser.add_argument(
+        "--prior",
+        metavar="NAME=PRIOR",
+        type=_prior,
+        action="append",
+        default=[],
+        help="of a parameter, by its name or what it is, instead of the .par's or the model's: "
+        "mass=0.28+-0.03, temperature=700..1200, mass=log:0.1..1, radius=1.27 (fixed), also with a "
+        "unit; once a parameter",
+    )
     parser.add_argument("--no-plots", action="store_true", help="write no figures")
     parser.add_argument("--overwrite", action="store_true", help="do everything again")
     add_reading(parser)
+
+
+def given_priors(args: argparse.Namespace, parameters: Parameters) -> priors.Resolved:
+    """The priors that the options give.
+
+    Raises:
+      ValueError: two of one parameter, or one that the model cannot use.
+    """
+    names = [name for name, _ in args.prior]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"two priors of {twice[0]}")
+    return priors.resolve(dict(args.prior), parameters)
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """The settings that the options give."""
+    from exogan_jax.retrieval.settings import Settings
+
+    given = {"n_starts": args.starts, "n_steps": args.steps}
+    return Settings(
+        seed=args.seed,
+        likelihood=args.likelihood,
+        encoder=not args.no_encoder,
+        **{name: value for name, value in given.items() if value is not None},
+    )

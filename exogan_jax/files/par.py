@@ -1,4 +1,5 @@
-"""The `.par` file beside a spectrum: the star's radius and, for a simulation, the true values.
+"""The `.par` file beside a spectrum: the star's radius, what is known of the planet and, for a
+simulation, the true values.
 
 It is the INI file of TauREx 2, which the published ExoGAN reads. Values are found by what they are
 of an atmosphere, so that a file means the same whatever is retrieved:
@@ -12,19 +13,25 @@ of an atmosphere, so that a file means the same whatever is retrieved:
     tp_iso_temp = 1400                    ; K
     active_gases = H2O, CO2
     active_gases_mixratios = 1e-4, 1e-5
+
+A value with an error, `mass = 0.28 +- 0.03`, is a measurement: a prior of the retrieval. One
+without is a true value, which a retrieval does not see.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
 from exogan_jax.files.text import fail, parse_number, quoted, read_lines
 from exogan_jax.parameters import ROLES, UNITS, Parameter, Parameters
+from exogan_jax.retrieval.priors import Normal, parse
 
 #: Role (see `parameters.ROLES`) or gas -> its value: a role's in the file's unit, a gas's as log10
 #: of its mixing ratio. Only what is known is in it.
@@ -36,6 +43,16 @@ _SCALARS = {
     "radius": ("planet", "radius", "R_J"),
     "temperature": ("atmosphere", "tp_iso_temp", "K"),
 }
+
+
+class Par(NamedTuple):
+    """What a file tells."""
+
+    star_radius: float  # [R_sun]
+    truth: Truth
+    measured: Mapping[str, Normal]  # role -> prior, in the file's unit
+
+
 _Entries = dict[tuple[str, str], tuple[str, int]]
 
 
@@ -77,6 +94,20 @@ def _positive(path: Path, entries: _Entries, section: str, key: str) -> float | 
     return value
 
 
+def _measured(path: Path, entries: _Entries, role: str) -> Normal | None:
+    """The value with an error of a role, None if there is no error."""
+    section, key, unit = _SCALARS[role]
+    text, line = entries.get((section, key), ("", 0))
+    if not re.search(r"±|\+/?-", text):
+        return None
+    try:
+        prior = parse(text)
+    except ValueError as error:
+        fail(path, f"[{section.title()}] {key}: {error}", "", line)
+    assert isinstance(prior, Normal)
+    return prior if prior.unit else dataclasses.replace(prior, unit=unit)
+
+
 def _mixing_ratios(path: Path, entries: _Entries) -> dict[str, float]:
     """Gas (lower case) -> log10 of its mixing ratio; gases of mixing ratio 0 are left out."""
     keys = [("atmosphere", "active_gases"), ("atmosphere", "active_gases_mixratios")]
@@ -104,11 +135,8 @@ def _mixing_ratios(path: Path, entries: _Entries) -> dict[str, float]:
     return {gas: ratio for gas, ratio in ratios.items() if np.isfinite(ratio)}
 
 
-def read_par(path: Path) -> tuple[float, Truth]:
+def read_par(path: Path) -> Par:
     """Reads a parameter file.
-
-    Returns:
-      The star's radius in R_sun, and what the file tells of the planet.
 
     Raises:
       SpectrumError: malformed file, or no positive [Star] radius.
@@ -118,15 +146,20 @@ def read_par(path: Path) -> tuple[float, Truth]:
     if star_radius is None:
         fail(path, "no [Star] radius", "add a section [Star] with radius = ... in R_sun")
     truth = _mixing_ratios(path, entries)
+    measured = {}
     for role, (section, key, _) in _SCALARS.items():
+        prior = _measured(path, entries, role)
+        if prior is not None:
+            measured[role] = prior
+            continue
         value = _positive(path, entries, section, key)
         if value is not None:
             truth[role] = value
-    return star_radius, truth
+    return Par(star_radius, truth, measured)
 
 
 def format_par(star_radius: float, truth: Truth) -> str:
-    """The text of a parameter file; `read_par` gives the same values back."""
+    """The text of a parameter file of true values; `read_par` gives the same back."""
     lines = ["[Star]", f"radius = {star_radius!r}", ""]
     for heading in ("Planet", "Atmosphere"):
         rows = [

@@ -19,6 +19,7 @@ import xarray as xr
 from exogan_jax.files.atomic import replacing
 from exogan_jax.layout import Layout
 from exogan_jax.physics.observation import Observation, check
+from exogan_jax.retrieval.priors import Prior
 from exogan_jax.retrieval.result import Posterior, Retrieval
 from exogan_jax.retrieval.tables import DIAGNOSTICS
 
@@ -30,14 +31,30 @@ _UNITS = {"wavelength_um": "um", "half_width_um": "um", "depth": "1", "sigma": "
 _LAYOUT = "layout"  # name of the attribute
 
 
-def write_summary(path: str | os.PathLike[str], retrieval: Retrieval) -> None:
+def write_summary(
+    path: str | os.PathLike[str],
+    retrieval: Retrieval,
+    priors: Mapping[str, Mapping[str, Prior]] | None = None,
+) -> None:
     """Writes `retrieval.summary()`, a row a spectrum, as an ECSV table that astropy reads.
+
+    Args:
+      path: the file to write.
+      retrieval: of all spectra.
+      priors: name of a spectrum -> parameter -> prior, in its unit; kept in the table's meta.
 
     Raises:
       OSError: the folder is missing or not writable.
     """
+    table = retrieval.summary()
+    used = {name: own for name, own in (priors or {}).items() if own}
+    if used:
+        table.meta["priors"] = {
+            name: {parameter: str(prior) for parameter, prior in own.items()}
+            for name, own in used.items()
+        }
     with replacing(path) as temporary:
-        retrieval.summary().write(temporary, format="ascii.ecsv")
+        table.write(temporary, format="ascii.ecsv")
 
 
 def _observed(observation: Observation, name: str) -> xr.Dataset:

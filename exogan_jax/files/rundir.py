@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,11 @@ from exogan_jax.files.headers import DEFAULT_MODEL, model_names
 from exogan_jax.files.par import truth_theta
 from exogan_jax.files.posteriors import Attributes, read_posterior, write_posterior
 from exogan_jax.files.spectra import Spectrum, reading_sha256
+from exogan_jax.gan.model import Model
 from exogan_jax.layout import Layout
+from exogan_jax.parameters import Parameters
 from exogan_jax.retrieval.compared import pixel_target
+from exogan_jax.retrieval.priors import NOT_ANCHORED, Prior, Resolved, by_name, resolve
 from exogan_jax.retrieval.result import Posterior
 from exogan_jax.retrieval.settings import Settings
 
@@ -37,6 +40,7 @@ class Job:
     folder: Path
     layout: Layout  # the model's
     settings: Attributes  # all that the result depends on beside the layout
+    priors: Mapping[str, Prior]  # by the parameters' names
 
     @property
     def posterior(self) -> Path:
@@ -66,14 +70,39 @@ def _attribute(value: Any) -> str | int | float:
     return int(value) if isinstance(value, bool) else value
 
 
+def priors_of(spectrum: Spectrum, given: Resolved, parameters: Parameters) -> dict[str, Prior]:
+    """A spectrum's priors, by the parameters' names: those given, then those of its own file.
+
+    Raises:
+      ValueError: one of its file that the model cannot use.
+    """
+    from_file = {
+        role: prior
+        for role, prior in spectrum.priors.items()
+        if role in parameters.roles and given[parameters.roles.index(role)] is None
+    }
+    try:
+        own = resolve(from_file, parameters)
+    except ValueError as error:
+        raise ValueError(f"prior of {error} (--prior goes before the .par)") from None
+    both = tuple(a or b for a, b in zip(given, own, strict=True))
+    return by_name(both, parameters)
+
+
+def format_priors(priors: Mapping[str, Prior]) -> str:
+    """In one line, in the parameters' units."""
+    return "; ".join(f"{name}={prior}" for name, prior in priors.items())
+
+
 def plan(
     spectra: Sequence[Spectrum],
     names: Sequence[str],
     out: Path,
+    model: Model,
     *,
     model_name: str | None,
-    layout: Layout,
     settings: Settings,
+    given: Resolved,
 ) -> tuple[list[Job], list[str]]:
     """The jobs of a run.
 
@@ -81,15 +110,18 @@ def plan(
       spectra: as read.
       names: of their folders, distinct.
       out: the run's folder.
-      model_name: name or file of a model; None for the default one.
-      layout: the model's.
+      model: the networks.
+      model_name: name or file of the model; None for the default one.
       settings: with nothing left open, see `Settings.for_model`.
+      given: priors of all spectra, which go before those of their own files.
 
     Returns:
-      The jobs, and a line for each spectrum that the likelihood cannot use.
+      The jobs, and a line for each spectrum that the likelihood cannot use, or whose prior the
+      model cannot.
     """
     common = {key: _attribute(value) for key, value in dataclasses.asdict(settings).items()}
     common |= {"exogan_jax_version": __version__, "model": model_id(model_name)}
+    layout = model.layout
     jobs, unusable = [], []
     for name, spectrum in zip(names, spectra, strict=True):
         own: Attributes = {
@@ -100,7 +132,11 @@ def plan(
         try:
             if settings.likelihood == "paper":
                 pixel_target(spectrum.observation, layout)
-            jobs.append(Job(name, spectrum, out / name, layout, common | own))
+            known = priors_of(spectrum, given, layout.parameters)
+            if known and not model.networks.anchored:
+                raise ValueError(NOT_ANCHORED)
+            own["priors"] = format_priors(known)
+            jobs.append(Job(name, spectrum, out / name, layout, common | own, known))
         except ValueError as error:
             unusable.append(f"{spectrum.path}: {error}")
     return jobs, unusable

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from exogan_jax.files.par import Truth, gases_of, read_par
+from exogan_jax.files.par import Par, Truth, gases_of, read_par
 from exogan_jax.files.plausible import check_points
 from exogan_jax.files.points import Points, points_of
 from exogan_jax.files.reach import reached
@@ -29,6 +30,7 @@ from exogan_jax.files.writing import write_spectrum
 if TYPE_CHECKING:
     from exogan_jax.layout import Layout
     from exogan_jax.physics.observation import Observation
+    from exogan_jax.retrieval.priors import Prior
 
 __all__ = [
     "Spectrum",
@@ -53,6 +55,7 @@ class Spectrum(NamedTuple):
     two_sided: np.ndarray | None = None  # (2, n) errors downward and upward, as `observation.sigma`
     columns: tuple[tuple[str, str, str], ...] = ()  # (title, role, unit) of each column of the file
     form: str = "text"  # the file's format
+    priors: Mapping[str, Prior] = MappingProxyType({})  # role -> measurement in its .par file
 
     @property
     def instrument(self) -> np.ndarray | None:
@@ -71,30 +74,28 @@ def reading_sha256(spectrum: Spectrum) -> str:
     return digest.hexdigest()
 
 
-def _star(
-    table: Table, points: Points, star_radius: float | None
-) -> tuple[float, Truth, list[str]]:
-    """The star's radius in R_sun, true values, and notes."""
+def _star(table: Table, points: Points, star_radius: float | None) -> tuple[Par, list[str]]:
+    """What is known of the star and the planet, and notes."""
     path = table.path
     par = path.with_suffix(".par")
-    radius = 1.0
-    truth: Truth = {}
+    told = Par(1.0, {}, {})
     notes: list[str] = []
     if par.exists():
-        radius, truth = read_par(par)
+        told = read_par(par)
     elif star_radius is None and points.star_radius:
-        radius = points.star_radius
-        notes.append(f"{path}: the table gives the star {radius:g} R_sun, which is used")
+        told = told._replace(star_radius=points.star_radius)
+        notes.append(f"{path}: the table gives the star {told.star_radius:g} R_sun, which is used")
     elif star_radius is None:
         notes.append(f"{path}: no {par.name} beside it, so the star is taken to have 1 R_sun")
     if star_radius is not None:
         if not star_radius > 0:
             fail(path, f"star_radius is {star_radius}, not positive", "give it in R_sun")
-        radius = float(star_radius)
+        told = told._replace(star_radius=float(star_radius))
+    radius = told.star_radius
     if np.any(points.depth * radius**2 >= 1):
         problem = f"[Star] radius = {radius:g} makes the planet larger than the Sun"
         fail(par if par.exists() else path, problem, "give the star's radius in R_sun")
-    return radius, truth, notes
+    return told, notes
 
 
 def _spectrum(
@@ -119,8 +120,8 @@ def _spectrum(
             inside, more = reached(table, reading, points, grid_range(grid_um), bluest)
             points = points.where(inside)
             notes += more
-    radius, truth, more = _star(table, points, star_radius)
-    scale = radius**2
+    told, more = _star(table, points, star_radius)
+    scale = told.star_radius**2
     observation = Observation(
         points.wavelength_um,
         points.half_width_um,
@@ -148,13 +149,14 @@ def _spectrum(
         name,
         path,
         observation,
-        truth,
-        radius,
+        told.truth,
+        told.star_radius,
         tuple(notes + more),
         table.sha256,
         sides,
         columns,
         table.form,
+        told.measured,
     )
 
 
@@ -232,7 +234,7 @@ def read_spectrum(
 
 def notes_for(spectrum: Spectrum, layout: Layout) -> tuple[str, ...]:
     """What is odd about a spectrum for a problem, one line each: depths far from those of its
-    training set, true values of gases that it does not retrieve.
+    training set, true values of gases and measured values of what it does not retrieve.
     """
     notes = []
     typical = float(np.median(spectrum.observation.depth))
@@ -242,10 +244,13 @@ def notes_for(spectrum: Spectrum, layout: Layout) -> tuple[str, ...]:
             f"{spectrum.path}: the median depth {typical:.2g} (for 1 R_sun) is far from the "
             f"training set's {low:.4f}-{high:.3f}; are the units and the star's radius right?"
         )
+    par = spectrum.path.with_suffix(".par")
     others = sorted(set(gases_of(spectrum.truth)) - set(layout.parameters.gases))
     if others:
-        par = spectrum.path.with_suffix(".par")
         notes.append(f"{par}: not retrieved: {', '.join(others).upper()}")
+    unused = sorted(set(spectrum.priors) - set(layout.parameters.roles))
+    if unused:
+        notes.append(f"{par}: not retrieved, so its error is not used: {', '.join(unused)}")
     return tuple(notes)
 
 

@@ -24,7 +24,8 @@ from exogan_jax.files.headers import FORMAT, layout_of, model_path, read_header
 from exogan_jax.files.headers import model_card as model_card
 from exogan_jax.files.headers import model_layout as model_layout
 from exogan_jax.files.headers import model_names as model_names
-from exogan_jax.gan.model import GeneratorError, Model
+from exogan_jax.gan.altitude import AltitudeGenerator
+from exogan_jax.gan.model import GeneratorError, LevelError, Model
 from exogan_jax.retrieval.encode import n_features
 
 
@@ -104,7 +105,7 @@ def load_model(name_or_path: str | os.PathLike[str] | None = None) -> Model:
             options=_options(header["options"]),
             generator=tree["generator"],
             discriminator=tree["discriminator"],
-            error=GeneratorError(**tree["error"]),
+            error=(LevelError if "level" in tree["error"] else GeneratorError)(**tree["error"]),
             encoder=tree.get("encoder"),
             encoder_options=_options(header.get("encoder", "{}")),
         )
@@ -155,7 +156,15 @@ def _check_shapes(model: Model, path: Path) -> None:
                 f"{path}: the {part}'s arrays do not fit its options and layout: {wrong[0]}"
             )
     sizes = tuple(np.shape(x) for x in model.error)
-    if sizes != ((layout.n_wavelength,), (layout.n_sections,), (layout.n_sections,)):
+    fit: tuple[tuple[int, ...], ...] = (
+        (layout.n_wavelength,),
+        (layout.n_sections,),
+        (layout.n_sections,),
+    )
+    draws_levels = isinstance(nets.generator, AltitudeGenerator)
+    if draws_levels:
+        fit = fit[:1]
+    if sizes != fit or draws_levels != isinstance(model.error, LevelError):
         raise ValueError(f"{path}: the generator's errors do not fit the layout: {sizes}")
 
 

@@ -23,21 +23,26 @@ class Whitening(NamedTuple):
     """values = mean + coordinates @ basis; coordinates = (values - mean) @ inverse."""
 
     mean: Float[Array, " v"]
-    basis: Float[Array, "v v"]
-    inverse: Float[Array, "v v"]
+    basis: Float[Array, "k v"]
+    inverse: Float[Array, "v k"]
 
 
-def fit_whitening(values: Float[np.ndarray, "n v"], floor: float = 1e-3) -> Whitening:
+def fit_whitening(
+    values: Float[np.ndarray, "n v"], floor: float = 1e-3, n_components: int | None = None
+) -> Whitening:
     """Principal components of a training set.
 
     Args:
       values: (n, v) independent pixels of encoded spectra.
       floor: smallest spread, in pixel values, that is worth resolving; components of less are not
         magnified further. 1e-3 of a published normalisation pixel is 30 ppm of depth.
+      n_components: the k largest are kept; None for all.
     """
     values = np.asarray(values, np.float64)
     mean = values.mean(axis=0)
     variance, vectors = np.linalg.eigh(np.cov(values, rowvar=False))
+    largest = slice(0 if n_components is None else -n_components, None)
+    variance, vectors = variance[largest], vectors[:, largest]
     scale = np.sqrt(np.maximum(variance, 0.0) + floor**2)
     return Whitening(
         jnp.asarray(mean, jnp.float32),
@@ -131,11 +136,6 @@ def _leaky(x: Array) -> Array:
     return nn.leaky_relu(x, 0.2)
 
 
-def set_whitening(stats: dict[str, Any], whitening: Whitening) -> dict[str, Any]:
-    """The batch statistics of a whitened network, with this whitening in them."""
-    return stats | {"whitening": whitening._asdict()}
-
-
 def whitened_difference(
     whitening: Whitening, power: float = 0.0
 ) -> Callable[[Float[Array, "n v"]], Float[Array, "n v"]]:
@@ -152,31 +152,21 @@ def whitened_difference(
     return lambda difference: difference @ matrix
 
 
-def fold(
-    generator: dict[str, Any],
-    discriminator: dict[str, Any],
-    generator_whitening: Whitening,
-    discriminator_whitening: Whitening,
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Parameters of the pair without whitening that computes the same.
-
-    Args:
-      generator: parameters of a whitened `CompactGenerator`.
-      discriminator: parameters of a whitened `CompactDiscriminator`.
-      generator_whitening, discriminator_whitening: theirs.
-    """
-
-    def layer(kernel: np.ndarray, bias: np.ndarray) -> dict[str, Array]:
-        return {"kernel": jnp.asarray(kernel, jnp.float32), "bias": jnp.asarray(bias, jnp.float32)}
-
+def fold_last(params: dict[str, Any], whitening: Whitening) -> dict[str, Any]:
+    """Parameters of a generator that is not whitened, but computes the same."""
     # In double precision: the inverse magnifies, and the products are exact there.
-    mean, basis, _ = (np.asarray(x, np.float64) for x in generator_whitening)
-    last = {name: np.asarray(x, np.float64) for name, x in generator["last"].items()}
-    folded = layer(last["kernel"] @ basis, last["bias"] @ basis + mean)
-    mean, _, inverse = (np.asarray(x, np.float64) for x in discriminator_whitening)
-    first = {name: np.asarray(x, np.float64) for name, x in discriminator["first"].items()}
+    mean, basis, _ = (np.asarray(x, np.float64) for x in whitening)
+    last = {name: np.asarray(x, np.float64) for name, x in params["last"].items()}
+    return params | {"last": _layer(last["kernel"] @ basis, last["bias"] @ basis + mean)}
+
+
+def fold_first(params: dict[str, Any], whitening: Whitening) -> dict[str, Any]:
+    """Parameters of a discriminator that is not whitened, but computes the same."""
+    mean, _, inverse = (np.asarray(x, np.float64) for x in whitening)
+    first = {name: np.asarray(x, np.float64) for name, x in params["first"].items()}
     kernel = inverse @ first["kernel"]
-    return (
-        generator | {"last": folded},
-        discriminator | {"first": layer(kernel, first["bias"] - mean @ kernel)},
-    )
+    return params | {"first": _layer(kernel, first["bias"] - mean @ kernel)}
+
+
+def _layer(kernel: np.ndarray, bias: np.ndarray) -> dict[str, Array]:
+    return {"kernel": jnp.asarray(kernel, jnp.float32), "bias": jnp.asarray(bias, jnp.float32)}

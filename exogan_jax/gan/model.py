@@ -11,13 +11,20 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from exogan_jax.gan.altitude import Depths
 from exogan_jax.gan.nets import Networks, networks
 from exogan_jax.gan.npe import Encoder, Proposal
 from exogan_jax.layout import Layout, Values
 
 
+class LevelError(NamedTuple):
+    """A generator of levels' own 1-sigma error, measured on spectra that it never saw."""
+
+    level: Float[Array | np.ndarray, " w"]
+
+
 class GeneratorError(NamedTuple):
-    """The generator's own 1-sigma errors, measured on spectra that it never saw."""
+    """A generator of pixels' own 1-sigma errors, measured on spectra that it never saw."""
 
     # Of the normalised spectrum, as a share of its section's range.
     pixel: Float[Array | np.ndarray, " w"]
@@ -40,11 +47,11 @@ class Model:
     """
 
     layout: Layout  # of the problem, whose bounds it was trained in
-    network: str  # "paper" or "compact", see `nets.networks`
+    network: str  # see `nets.networks`
     options: tuple[tuple[str, Any], ...]  # keyword arguments of `nets.networks`
     generator: Any  # Flax variables
     discriminator: Any
-    error: GeneratorError
+    error: GeneratorError | LevelError  # of levels where the networks draw these
     encoder: Any = None  # Flax variables; None: there is none
     encoder_options: tuple[tuple[str, Any], ...] = ()  # keyword arguments of `npe.Encoder`
     name: str = dataclasses.field(default="", compare=False)
@@ -58,10 +65,16 @@ class Model:
         """What the generator draws of a latent in [-1, 1]^latent_dim."""
         return self.networks.generator.apply(self.generator, latent[None], train=False)[0]
 
+    def some(self, drawing: Float[Array, "..."], points: Int[Array, " k"]) -> Values | Depths:
+        """What is compared with data of a drawing: `Values` with the pixels (k,) of some of the
+        spectrum's points, or their `Depths`, as its networks have it.
+        """
+        return self.networks.some(drawing, points)
+
     def at_points(
         self, points: Int[Array, " k"]
-    ) -> Callable[[Float[Array, " latent_dim"]], Values]:
-        """A generator of some of the spectrum's points: latent -> `Values` with their pixels (k,).
+    ) -> Callable[[Float[Array, " latent_dim"]], Values | Depths]:
+        """A generator of some of the spectrum's points: latent -> `some` of what it draws.
 
         It costs less where the network allows: make it once, outside of a loop over latents.
         """

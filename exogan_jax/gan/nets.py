@@ -1,5 +1,6 @@
 """The networks: the paper's DCGAN (Zingales & Waldmann 2018, section 3.2; Radford et al. 2016),
-which draws arrays, and by name the compact pair of `compact`, which draws their independent pixels.
+which draws arrays, and by name the dense pairs of `compact`, which draws their independent pixels,
+and of `altitude`, which draws how high each wavelength sees.
 
 Every generator maps z (n, latent_dim) in [-1, 1] to what it draws (n, ...), in [0, 1]; every
 discriminator maps that to logits (n,). Both are called as
@@ -18,7 +19,8 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from exogan_jax.folding import expand
-from exogan_jax.gan import layers
+from exogan_jax.gan import altitude, layers
+from exogan_jax.gan.altitude import AltitudeGenerator, Depths, Drawing
 from exogan_jax.gan.compact import CompactDiscriminator, CompactGenerator
 from exogan_jax.layout import Layout, Values
 
@@ -136,20 +138,26 @@ class Networks(NamedTuple):
     draw: Callable[[Values], Array]  # ONE spectrum as the networks see it
     values: Callable[[Array], Values]  # inverse
     image: Callable[[Array], Array]  # ONE drawing -> array (side, side)
-    #: variables, points (k,) -> (z (1, latent_dim) -> `Values` with the pixels of the points)
-    at_points: Callable[[Any, Array], Callable[[Array], Values]]
+    #: drawing, points (k,) -> what is compared there: `Values` with the pixels of the points, or
+    #: `Depths` of them
+    some: Callable[[Array, Array], Values | Depths]
+    #: variables, points (k,) -> (z (1, latent_dim) -> the same)
+    at_points: Callable[[Any, Array], Callable[[Array], Values | Depths]]
+    #: The first entries of a latent are the parameters, scaled (see `anchor`).
+    anchored: bool = False
+
+
+def _some_pixels(values_of: Callable[[Array], Values], drawing: Array, points: Array) -> Values:
+    """`Networks.some` of a drawing of pixels."""
+    values = values_of(drawing)
+    return values._replace(pixels=values.pixels[points])
 
 
 def _all_then_some(
-    generator: nn.Module, values_of: Callable[[Array], Values], variables: Any, points: Array
+    generator: nn.Module, some: Callable[[Array, Array], Values], variables: Any, points: Array
 ) -> Callable[[Array], Values]:
     """`Networks.at_points` of a generator that cannot draw a part."""
-
-    def some(z: Array) -> Values:
-        values = values_of(generator.apply(variables, z, train=False)[0])
-        return values._replace(pixels=values.pixels[points])
-
-    return some
+    return lambda z: some(generator.apply(variables, z, train=False)[0], points)
 
 
 def _paper(
@@ -168,7 +176,9 @@ def _paper(
         draw=layout.image,
         values=layout.values,
         image=lambda array: array,
-        at_points=partial(_all_then_some, generator, layout.values),
+        some=partial(_some_pixels, layout.values),
+        at_points=partial(_all_then_some, generator, partial(_some_pixels, layout.values)),
+        anchored=latent_dim == len(layout.parameters),
     )
 
 
@@ -185,7 +195,8 @@ def _compact(
 
     def at_points(variables: Any, points: Array) -> Callable[[Array], Values]:
         if whitened:
-            return _all_then_some(generator, layout.from_vector, variables, points)
+            pixels = partial(_some_pixels, layout.from_vector)
+            return _all_then_some(generator, pixels, variables, points)
         # The last layer alone knows of wavelengths: some of its columns are some of the points.
         after = jnp.arange(layout.inner**2, layout.n_vector)
         columns = jnp.concatenate([points, after])
@@ -207,19 +218,69 @@ def _compact(
         draw=layout.vector,
         values=layout.from_vector,
         image=partial(expand, layout),
+        some=partial(_some_pixels, layout.from_vector),
         at_points=at_points,
+        anchored=latent_dim == len(layout.parameters),
     )
 
 
-_BUILDERS: dict[str, Callable[..., Networks]] = {"paper": _paper, "compact": _compact}
+def _altitude(
+    layout: Layout,
+    molar_mass: tuple[float, ...],
+    background: str = "filling",
+    latent_dim: int | None = None,
+    n_components: int = 96,
+    width: int = 512,
+    depth: int = 4,
+    discriminator_width: int | None = None,
+    discriminator_depth: int = 3,
+    whitened: bool = False,
+    dtype: Any = jnp.float32,
+) -> Networks:
+    drawing = Drawing(layout, tuple(molar_mass), background)
+    generator = AltitudeGenerator(drawing, n_components, width, depth, dtype)
+    n = layout.n_wavelength
+
+    def at_points(variables: Any, points: Array) -> Callable[[Array], Depths]:
+        part, k = altitude.at_points(variables, points), points.size
+        small = generator.clone(n_points=k)
+
+        def some(z: Array) -> Depths:
+            drawn = small.apply(part, z, train=False)[0]
+            return drawing.depths(drawn[:k], drawn[k:])
+
+        return some
+
+    return Networks(
+        generator,
+        CompactDiscriminator(discriminator_width or width, discriminator_depth, whitened, dtype),
+        latent_dim or len(layout.parameters),
+        shape=(drawing.size,),
+        draw=drawing.draw,
+        values=drawing.values,
+        image=lambda drawn: layout.image(drawing.values(drawn)),
+        some=lambda drawn, points: drawing.depths(drawn[:n][points], drawn[n:]),
+        at_points=at_points,
+        anchored=(latent_dim or len(layout.parameters)) == len(layout.parameters),
+    )
+
+
+_BUILDERS: dict[str, Callable[..., Networks]] = {
+    "paper": _paper,
+    "compact": _compact,
+    "altitude": _altitude,
+}
 
 
 def networks(name: str, layout: Layout, **options: Any) -> Networks:
     """A pair of networks by name.
 
     Args:
-      name: `paper` (options `latent_dim`, `width`, `axis_name`, `dtype`) or `compact` (options
-        `latent_dim`, `width`, `depth`, `discriminator_width`, `whitened`, `dtype`).
+      name: `paper` (options `latent_dim`, `width`, `axis_name`, `dtype`); `compact` (`latent_dim`,
+        `width`, `depth`, `discriminator_width`, `whitened`, `dtype`), which draws independent
+        pixels; or `altitude` (`molar_mass`, `background`, `latent_dim`, `n_components`, `width`,
+        `depth`, `discriminator_width`, `discriminator_depth`, `whitened`, `dtype`), which draws
+        levels.
       layout: of the arrays.
       **options: see the attributes of the classes; the defaults are the paper's.
 

@@ -75,6 +75,8 @@ class Training:
         its steps then are `anchor.anchored_latents` of the batch. 0, the paper's, leaves it out.
       anchor_coordinates: takes differences of drawings (n, ...) to the coordinates in which the
         anchor loss measures them.
+      adversary_weight: of the adversary's verdict in the generator's loss; 1 is the paper's. 0
+        leaves it out, and the discriminator learns without being heard.
       ema_decay: the generator for use is the mean of its past with this decay per batch, in [0, 1).
         0 keeps the latest, as the paper does.
       axis_name: mapped axis (of `jax.pmap` or `jax.vmap`) over which gradients, statistics and
@@ -95,6 +97,7 @@ class Training:
     r1_coordinates: Callable[[Array], Array] = lambda gradient: gradient
     anchor_weight: float = 0.0
     anchor_coordinates: Callable[[Array], Array] = lambda difference: difference
+    adversary_weight: float = 1.0
     ema_decay: float = 0.0
     axis_name: str | None = None
 
@@ -102,12 +105,12 @@ class Training:
         if self.objective not in losses.OBJECTIVES:
             known = ", ".join(losses.OBJECTIVES)
             raise ValueError(f"unknown objective {self.objective!r}: choose one of {known}")
-        weights = self.r1_weight, self.anchor_weight
+        weights = self.r1_weight, self.anchor_weight, self.adversary_weight
         if self.generator_steps < 1 or min(weights) < 0 or not 0 <= self.ema_decay < 1:
             raise ValueError(
-                "training needs generator_steps >= 1, r1_weight >= 0, anchor_weight >= 0 and "
-                f"0 <= ema_decay < 1, got {self.generator_steps}, {weights[0]}, {weights[1]}, "
-                f"{self.ema_decay}"
+                "training needs generator_steps >= 1, r1_weight, anchor_weight and "
+                f"adversary_weight >= 0 and 0 <= ema_decay < 1, got {self.generator_steps}, "
+                f"{', '.join(map(str, weights))}, {self.ema_decay}"
             )
         if self.anchor_weight and self.networks.latent_dim < len(self.parameters):
             raise ValueError(
@@ -208,12 +211,14 @@ def _generator_step(
 
     def loss_fn(params: Tree) -> tuple[Array, tuple[Tree, tuple[Array, Array]]]:
         fake, stats = _apply(nets.generator, params, state.generator.stats, z)
-        logits = judged(fake)
-        loss = game.generator(judged(real) if game.generator_sees_real else logits, logits)
-        anchor = jnp.zeros(())
+        loss, anchor = jnp.zeros(()), jnp.zeros(())
+        if training.adversary_weight:
+            logits = judged(fake)
+            loss = game.generator(judged(real) if game.generator_sees_real else logits, logits)
         if training.anchor_weight:
             anchor = losses.anchor_loss(fake, real, training.anchor_coordinates)
-        return loss + training.anchor_weight * anchor, (stats, (loss, anchor))
+        total = training.adversary_weight * loss + training.anchor_weight * anchor
+        return total, (stats, (loss, anchor))
 
     player, diagnostics = _update(
         state.generator, loss_fn, training.generator_optimizer, training.axis_name

@@ -10,9 +10,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Bool, Float
 
-from exogan_jax.atmosphere import log10_mixing_of, value_of
+from exogan_jax.atmosphere import excess, log10_mixing_of, scale_of, value_of
 from exogan_jax.parameters import UNITS, Parameters
 from exogan_jax.physics.opacity import OpacityTable
 from exogan_jax.physics.transit import transit_depth
@@ -23,6 +23,7 @@ REQUIRED = ("mass", "radius", "temperature")
 _UNIT_OF = {"mass": UNITS["M_J"], "radius": UNITS["R_J"]}
 #: The slope of a haze whose strength alone is a parameter: Rayleigh's.
 _RAYLEIGH_SLOPE = -4.0
+_DRAWS = 1000  # of planets in place of those that do not exist
 
 
 @partial(
@@ -68,6 +69,30 @@ class ForwardModel:
             sky["haze"] = jnp.stack([value_of(*by_role["haze_strength"]), slope])
         return transit_depth(jnp.stack([*gases, *planet]), self.table, **sky, **dict(self.options))
 
+    def exists(self, theta: Float[ArrayLike, " d"]) -> Bool[Array, ""]:
+        """Whether ONE planet holds its atmosphere and this is made of no more than all of it."""
+        theta = jnp.asarray(theta, self.table.absorption.dtype)
+        scale = scale_of(theta, self.parameters, self.table.molar_mass, self.table.background)
+        return excess(scale, self.table.background) == 0
+
+    def sample(self, key: Array, n: int) -> Float[Array, "n d"]:
+        """Draws from the prior: uniform between the bounds, each on its scale, of planets that
+        `exists` says there are; may be jitted, with a static n.
+
+        The first draws are those of `Parameters.sample`; what does not exist is drawn again, up to
+        1,000 times.
+        """
+
+        def draw_again(loop: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+            number, theta, good = loop
+            fresh = self.parameters.sample(jax.random.fold_in(key, number), n)
+            theta = jnp.where(good[:, None], theta, fresh)
+            return number + 1, theta, jax.vmap(self.exists)(theta)
+
+        theta = self.parameters.sample(key, n)
+        first = jnp.zeros((), int), theta, jax.vmap(self.exists)(theta)
+        return jax.lax.while_loop(lambda x: ~x[2].all() & (x[0] < _DRAWS), draw_again, first)[1]
+
     def at_points(self, points: slice | Sequence[int] | np.ndarray) -> ForwardModel:
         """The model at some of its wavelengths, by their indices: it costs as much less."""
         return dataclasses.replace(self, table=self.table.at_points(points))
@@ -102,9 +127,22 @@ def forward_model(
     for role, needed in (("cloud_fraction", "cloud_top"), ("haze_slope", "haze_strength")):
         if role in parameters.roles and needed not in parameters.roles:
             raise ValueError(f"a parameter is the {role}, but none the {needed}")
+    _check_temperatures(table, parameters)
     table = table.with_gases(parameters.gases)
     model = ForwardModel(table, parameters, tuple(sorted(options.items())))
     return model if points is None else model.at_points(points)
+
+
+def _check_temperatures(table: OpacityTable, parameters: Parameters) -> None:
+    """Refuses temperatures beyond a table's, where its opacities depend on them."""
+    nodes = np.asarray(table.temperature, np.float64)
+    p = parameters[parameters.roles.index("temperature")]
+    low, high = (float(value_of(p, jnp.asarray(bound))) for bound in (p.lower, p.upper))
+    if nodes.size > 1 and (low < 0.999 * nodes[0] or high > 1.001 * nodes[-1]):
+        raise ValueError(
+            f"{p.name} goes from {low:g} to {high:g} K, the opacity table from {nodes[0]:g} to "
+            f"{nodes[-1]:g} K: beyond, its opacities are not known"
+        )
 
 
 def simulate(

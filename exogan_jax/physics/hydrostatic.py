@@ -10,7 +10,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from exogan_jax.atmosphere import ATOMIC_MASS, BOLTZMANN, GRAVITATION
+from exogan_jax.atmosphere import (
+    ATOMIC_MASS,
+    BOLTZMANN,
+    BOTTOM_PRESSURE,
+    GRAVITATION,
+    LARGEST_EXTENT,
+    TOP_PRESSURE,
+)
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3
 
 
@@ -22,6 +29,9 @@ class Chords(NamedTuple):
     thickness: Float[Array, " layer"]  # m
     density: Float[Array, " layer"]  # amagat
     pressure: Float[Array, " layer"]  # Pa, geometric mean of the layer's boundaries
+    #: Sum of the layers' thickness at the bottom's gravity, planet radii: unbound above
+    #: `atmosphere.LARGEST_EXTENT`, where the layers are those of an atmosphere that has just this.
+    extent: Float[Array, ""]
 
 
 def chords(
@@ -30,8 +40,8 @@ def chords(
     temperature: Float[Array, " layer"],
     mean_mass: Float[Array, ""],
     *,
-    bottom_pressure: float = 1e6,
-    top_pressure: float = 1e-5,
+    bottom_pressure: float = BOTTOM_PRESSURE,
+    top_pressure: float = TOP_PRESSURE,
 ) -> Chords:
     """Hydrostatic altitudes and chord lengths of an atmosphere.
 
@@ -52,6 +62,8 @@ def chords(
     # Scale height times g: k T / mu, in m^2 s^-2.
     energy = (BOLTZMANN / ATOMIC_MASS) * temperature / mean_mass
     surface_gravity = (GRAVITATION * mass_kg) / radius_m / radius_m
+    extent = (energy * log_ratio).sum() / surface_gravity / radius_m
+    energy = energy * jnp.minimum(1, LARGEST_EXTENT / extent)  # finite, whatever the planet
 
     def up(altitude: Array, layer: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
         layer_energy, layer_log_ratio = layer
@@ -72,4 +84,4 @@ def chords(
     half = jnp.where(inside, jnp.sqrt(jnp.where(inside, above * total, 1.0)), 0.0)
     path = 2 * jnp.diff(half, axis=1, prepend=jnp.zeros((n_layers, 1), dtype))
     density = pressure / temperature / (BOLTZMANN * LOSCHMIDT_M3)
-    return Chords(path, radius_m + altitude, thickness, density, pressure)
+    return Chords(path, radius_m + altitude, thickness, density, pressure, extent)

@@ -16,7 +16,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from exogan_jax.atmosphere import HE_H2_RATIO, SUN_RADIUS_M, Mixture, mix
+from exogan_jax.atmosphere import (
+    BOTTOM_PRESSURE,
+    HE_H2_RATIO,
+    LARGEST_EXTENT,
+    SUN_RADIUS_M,
+    TOP_PRESSURE,
+    Mixture,
+    mix,
+)
 from exogan_jax.parameters import UNITS
 from exogan_jax.physics.hydrostatic import Chords, chords
 from exogan_jax.physics.interpolate import at_temperature, interpolation_weights
@@ -39,8 +47,8 @@ def transit_depth(
     haze: Float[ArrayLike, "2"] | None = None,
     star_radius: Float[ArrayLike, ""] | float = 1.0,
     n_layers: int = 100,
-    bottom_pressure: float = 1e6,
-    top_pressure: float = 1e-5,
+    bottom_pressure: float = BOTTOM_PRESSURE,
+    top_pressure: float = TOP_PRESSURE,
     he_h2_ratio: float = HE_H2_RATIO,
     rayleigh: bool = True,
     cia: bool = True,
@@ -66,10 +74,12 @@ def transit_depth(
       rayleigh, cia: False leaves out scattering by the gases, or collision-induced absorption.
 
     Returns:
-      (w,) transit depths.
+      (w,) transit depths. Traced (under jit, vmap or grad), an atmosphere that is not bound gives
+      those of one that just is: see `ForwardModel.exists` for which are.
 
     Raises:
-      ValueError: theta or the profile has another shape.
+      ValueError: theta or the profile has another shape; or, called on its own, the planet does
+        not hold its atmosphere.
     """
     dtype, n_gases = table.absorption.dtype, len(table.gases)
     order = f": log10 of {', '.join(table.gases)}, then mass, radius and temperature"
@@ -87,6 +97,7 @@ def transit_depth(
         bottom_pressure=bottom_pressure,
         top_pressure=top_pressure,
     )
+    _check_bound(geometry)
     column = geometry.path * geometry.density[None, :]  # amagat m
     tau = jnp.zeros((n_layers, table.wavelength_um.size), dtype)
     if rayleigh:
@@ -116,6 +127,17 @@ def _of_shape(
             f"{name} must be {shape}{order}; got {array.shape}. Use jax.vmap for batches"
         )
     return array
+
+
+def _check_bound(geometry: Chords) -> None:
+    """Refuses an atmosphere that is not bound, where its numbers are known."""
+    if isinstance(geometry.extent, jax.core.Tracer) or geometry.extent <= LARGEST_EXTENT:
+        return
+    raise ValueError(
+        "the planet does not hold its atmosphere: scale height x ln(bottom/top pressure) is "
+        f"{float(geometry.extent):.2f} planet radii, more than {LARGEST_EXTENT:.2f}. It needs more "
+        "mass, a smaller radius or a lower temperature"
+    )
 
 
 def _collisions(

@@ -16,8 +16,10 @@ from exogan_jax.gan.model import Model
 from exogan_jax.layout import Layout
 from exogan_jax.physics.observation import Observation, check
 from exogan_jax.retrieval import likelihood
-from exogan_jax.retrieval.compared import LIKELIHOODS, Target
+from exogan_jax.retrieval.compared import LIKELIHOODS, Target, n_usable
 from exogan_jax.retrieval.fitting import Summary, n_chains, retrieve_one
+from exogan_jax.retrieval.latent_prior import LatentPrior, latent_prior
+from exogan_jax.retrieval.priors import NOT_ANCHORED, Priors, resolve_each
 from exogan_jax.retrieval.result import Retrieval, concatenate
 from exogan_jax.retrieval.settings import Settings
 
@@ -32,6 +34,7 @@ def retrieve(
     settings: Settings,
     *,
     names: Sequence[str] | None = None,
+    priors: Priors | Sequence[Priors | None] | None = None,
     chunk: int = 8,
     progress: Callable[[int, int], None] | None = None,
     on_result: Callable[[Retrieval], None] | None = None,
@@ -40,10 +43,10 @@ def retrieve(
 
     Each observation is fitted from many latents. With the Gaussian likelihood an ensemble of
     walkers then samples the posterior of the latent, the prior being uniform (over the parameters,
-    where the model's latents are anchored to them), with the generator in place of the forward
-    model and its errors in the likelihood. With the paper's pixel loss, or a model whose latent is
-    too long for an ensemble, the samples are the paper's: what the starts came to, weighted by how
-    well they fit.
+    where the model's latents are anchored to them) unless told, with the generator in place of the
+    forward model and its errors in the likelihood. With the paper's pixel loss, or a model whose
+    latent is too long for an ensemble, the samples are the paper's: what the starts came to,
+    weighted by how well they fit.
 
     Args:
       observations: spectra, of any lengths and wavelengths.
@@ -51,6 +54,8 @@ def retrieve(
       settings: see `Settings`. A result depends on them and on the observation's name, not on
         `chunk` or on the other observations.
       names: one per observation, distinct; the default is "0", "1", ...
+      priors: of parameters by name or role, for all observations or one mapping (or None) each; see
+        `priors.resolve`. The latents must be anchored to the parameters.
       chunk: observations per compiled call. Memory grows with chunk x n_starts.
       progress: called with (observations done, observations in all) after each chunk.
       on_result: called with each chunk's `Retrieval` as it is done, to save it.
@@ -59,8 +64,8 @@ def retrieve(
       A `Retrieval` in the order of `observations`.
 
     Raises:
-      ValueError: an observation is unusable (see `physics.observation.check`), or an option is
-        out of range.
+      ValueError: an observation is unusable (see `physics.observation.check`), an option is out
+        of range, or the model cannot use a prior.
     """
     settings = settings.for_model(model.encoder is not None)
     if chunk < 1:
@@ -72,6 +77,7 @@ def retrieve(
         raise ValueError("names must be distinct, one per observation")
     grid_um = model.layout.wavelength_um
     checked = [check(o, name, grid_um) for o, name in zip(observations, names, strict=True)]
+    prior_of = _latent_priors(priors, names, model)
     sizes = padded_sizes(checked, model.layout)
     chunk = min(chunk, len(checked))
     keys = keys_of(names, settings.seed)
@@ -80,7 +86,7 @@ def retrieve(
     parts = []
     for start in range(0, len(checked), chunk):
         stop = min(start + chunk, len(checked))
-        targets = [prepare(observation, model, *sizes) for observation in checked[start:stop]]
+        targets = [prepare(checked[i], model, prior_of[i], *sizes) for i in range(start, stop)]
         rows = [min(i, stop - start - 1) for i in range(chunk)]  # the last chunk is padded
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(targets[i] for i in rows))
         found = _retrieve_all(keys[start + np.array(rows)], model, stacked, settings=static)
@@ -91,6 +97,17 @@ def retrieve(
         if progress is not None:
             progress(stop, len(checked))
     return concatenate(parts)
+
+
+def _latent_priors(
+    priors: Priors | Sequence[Priors | None] | None, names: Sequence[str], model: Model
+) -> list[LatentPrior]:
+    """Of each observation."""
+    parameters, networks = model.layout.parameters, model.networks
+    resolved = resolve_each(priors, names, parameters)
+    if not networks.anchored and any(prior is not None for own in resolved for prior in own):
+        raise ValueError(NOT_ANCHORED)
+    return [latent_prior(own, parameters, networks.latent_dim) for own in resolved]
 
 
 def padded_sizes(observations: Sequence[Observation], layout: Layout) -> tuple[int, ...]:
@@ -122,7 +139,7 @@ def _collect(
     """Results of the first of the targets, as many as there are names."""
     n = len(names)
     found = jax.tree.map(lambda x: np.asarray(x)[:n], found)
-    n_points = np.array([likelihood.n_usable(target.depth) for target in targets])
+    n_points = np.array([n_usable(target) for target in targets])
     freedom = np.maximum(n_points - len(model.layout.parameters), 1)
     reduced = found.chi2.astype(np.float64) / freedom
     size = found.effective.astype(np.float64)

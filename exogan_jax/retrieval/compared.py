@@ -12,10 +12,20 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from exogan_jax import masks
-from exogan_jax.gan.model import Model
+from exogan_jax.gan.altitude import Depths
+from exogan_jax.gan.model import LevelError, Model
 from exogan_jax.layout import Layout, Values
 from exogan_jax.physics.observation import Observation
 from exogan_jax.retrieval.inpaint import PixelTarget, pixel_loss
+from exogan_jax.retrieval.latent_prior import LatentPrior
+from exogan_jax.retrieval.levels import (
+    LevelTarget,
+    level_density,
+    level_loss,
+    level_residuals,
+    level_target,
+    robust_level_loss,
+)
 from exogan_jax.retrieval.likelihood import (
     DepthTarget,
     depth_loss,
@@ -31,45 +41,85 @@ PIXEL_TEMPERATURE = 0.3
 class Target(NamedTuple):
     """An observation ready for comparison."""
 
-    depth: DepthTarget
+    depth: DepthTarget | LevelTarget  # the latter where the networks draw levels
     pixels: PixelTarget | None  # where pixels are compared
+    prior: LatentPrior
 
 
 class Likelihood(NamedTuple):
     """What is compared. The functions take a model, ONE drawing of its generator, and a target."""
 
-    target: Callable[..., Target]  # observation, model, padded sizes as of `depth_target`
+    target: Callable[..., Target]  # observation, model, prior, padded sizes as of `depth_target`
     fit_loss: Callable[[Model, Array, Target], Float[Array, ""]]  # what an optimiser brings down
     energy: Callable[[Model, Array, Target], Float[Array, ""]]  # -log likelihood + constant
     #: model, target -> (latent -> log likelihood), to be sampled; None: the starts are all there is
     log_density: Callable[[Model, Target], Callable[[Array], Float[Array, ""]]] | None
+    #: model, target -> (latent -> residuals), where the likelihood is one of least squares
+    residuals: Callable[[Model, Target], Callable[[Array], Float[Array, " n"]]] | None = None
+    unit: float = 1.0  # of `fit_loss` near its optimum, in that of `energy`
 
 
-def _depths(observation: Observation, model: Model, *sizes: int | None) -> Target:
-    return Target(depth_target(observation, model.layout, model.error, *sizes), None)
+def _depths(
+    observation: Observation, model: Model, prior: LatentPrior, *sizes: int | None
+) -> Target:
+    depth: DepthTarget | LevelTarget
+    if isinstance(model.error, LevelError):
+        depth = level_target(observation, model.layout, model.error, *sizes[:2])
+    else:
+        depth = depth_target(observation, model.layout, model.error, *sizes)
+    return Target(depth, None, prior)
 
 
-def _pixels(observation: Observation, model: Model, *sizes: int | None) -> Target:
-    depths = _depths(observation, model, *sizes)
+def _pixels(
+    observation: Observation, model: Model, prior: LatentPrior, *sizes: int | None
+) -> Target:
+    depths = _depths(observation, model, prior, *sizes)
     return depths._replace(pixels=pixel_target(observation, model.layout))
 
 
-def _touched(model: Model, drawing: Array, target: Target) -> Values:
-    values = model.values(drawing)
-    return values._replace(pixels=values.pixels[target.depth.point])
-
-
 def _depth_energy(model: Model, drawing: Array, target: Target) -> Float[Array, ""]:
-    return depth_loss(_touched(model, drawing, target), target.depth)
+    return _loss(model.some(drawing, target.depth.point), target)
+
+
+def _loss(drawn: Values | Depths, target: Target) -> Float[Array, ""]:
+    if isinstance(target.depth, LevelTarget):
+        assert isinstance(drawn, Depths)
+        return level_loss(drawn, target.depth)
+    assert isinstance(drawn, Values)
+    return depth_loss(drawn, target.depth)
 
 
 def _robust(model: Model, drawing: Array, target: Target) -> Float[Array, ""]:
-    return robust_depth_loss(_touched(model, drawing, target), target.depth)
+    drawn = model.some(drawing, target.depth.point)
+    if isinstance(target.depth, LevelTarget):
+        assert isinstance(drawn, Depths)
+        return robust_level_loss(drawn, target.depth)
+    assert isinstance(drawn, Values)
+    return robust_depth_loss(drawn, target.depth)
 
 
 def _depth_density(model: Model, target: Target) -> Callable[[Array], Float[Array, ""]]:
     generate = model.at_points(target.depth.point)  # once, outside of the sampler's loop
-    return lambda latent: -depth_loss(generate(latent), target.depth)
+
+    def density(latent: Array) -> Float[Array, ""]:
+        drawn = generate(latent)
+        if isinstance(target.depth, LevelTarget):
+            assert isinstance(drawn, Depths)
+            return level_density(drawn, target.depth)
+        return -_loss(drawn, target)
+
+    return density
+
+
+def _depth_residuals(model: Model, target: Target) -> Callable[[Array], Float[Array, " n"]]:
+    generate = model.at_points(target.depth.point)
+
+    def residuals(latent: Array) -> Float[Array, " n"]:
+        drawn = generate(latent)
+        assert isinstance(drawn, Depths) and isinstance(target.depth, LevelTarget)
+        return level_residuals(drawn, target.depth)
+
+    return residuals
 
 
 def _pixel_loss(model: Model, drawing: Array, target: Target) -> Float[Array, ""]:
@@ -80,18 +130,32 @@ def _pixel_loss(model: Model, drawing: Array, target: Target) -> Float[Array, ""
 #: By name. "gaussian" compares depths with their errors, "paper" pixels of sections that were
 #: observed in full.
 LIKELIHOODS = {
-    "gaussian": Likelihood(_depths, _robust, _depth_energy, _depth_density),
+    "gaussian": Likelihood(_depths, _robust, _depth_energy, _depth_density, _depth_residuals),
     "paper": Likelihood(
         _pixels,
         _pixel_loss,
         lambda model, drawing, target: _pixel_loss(model, drawing, target) / PIXEL_TEMPERATURE,
         log_density=None,
+        unit=PIXEL_TEMPERATURE,
     ),
 }
 
 
+def n_usable(target: Target) -> int:
+    """Number of points that constrain the fit."""
+    weights = [target.depth.weight]
+    if isinstance(target.depth, DepthTarget):
+        weights.append(target.depth.crossing_weight)
+    return sum(int(np.sum(np.asarray(weight) > 0)) for weight in weights)
+
+
 def chi2(model: Model, drawing: Array, target: Target) -> Float[Array, ""]:
     """Chi-square of a drawing's depths, the generator's own errors included."""
+    if isinstance(target.depth, LevelTarget):
+        drawn = model.some(drawing, target.depth.point)
+        assert isinstance(drawn, Depths)
+        n = target.depth.depth.size
+        return jnp.square(level_residuals(drawn, target.depth)[:n]).sum()
     return 2 * _depth_energy(model, drawing, target)
 
 

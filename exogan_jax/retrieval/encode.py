@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 
 from exogan_jax.gan.npe import Shape, latent_at
 from exogan_jax.retrieval.inpaint import Coordinates
+from exogan_jax.retrieval.levels import LevelTarget
 from exogan_jax.retrieval.likelihood import UNIT, DepthTarget
 
 
@@ -26,9 +27,11 @@ class CarriedBack(NamedTuple):
     reference: Float[Array, ""]
 
 
-def carry_back(target: DepthTarget, n_wavelength: int) -> CarriedBack:
+def carry_back(target: DepthTarget | LevelTarget, n_wavelength: int) -> CarriedBack:
     """ONE target on the grid of `n_wavelength` points."""
-    weight = jnp.asarray(target.weight).at[target.crossing].add(target.crossing_weight)
+    weight = jnp.asarray(target.weight)
+    if isinstance(target, DepthTarget):
+        weight = weight.at[target.crossing].add(target.crossing_weight)
     rows = jnp.stack([weight, weight * target.depth]) @ target.operator.T
     # Points of no weight, which pad, add nothing to the first.
     information, weighted = jnp.zeros((2, n_wavelength)).at[:, target.point].add(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -9,22 +10,35 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from exogan_jax.gan.model import Model
-from exogan_jax.gan.npe import shape_of
+from exogan_jax.gan.altitude import Depths, Drawing
+from exogan_jax.gan.model import LevelError, Model
+from exogan_jax.gan.npe import Shape, from_normal
 from exogan_jax.retrieval import ensemble
 from exogan_jax.retrieval.compared import LIKELIHOODS, Target, chi2
 from exogan_jax.retrieval.encode import carry_back, features, proposal_coordinates
 from exogan_jax.retrieval.inpaint import box, inpainter
+from exogan_jax.retrieval.latent_prior import (
+    deviations,
+    latent_at,
+    log_weight,
+    reported,
+    shape_within,
+)
+from exogan_jax.retrieval.levels import LevelTarget
+from exogan_jax.retrieval.modes import Modes, climb, draw
 from exogan_jax.retrieval.settings import Settings
+from exogan_jax.retrieval.straight import bend, seen_level, straighten
 
 
 class Fit(NamedTuple):
     """Where the starts ended."""
 
-    latent: Float[Array, "start latent_dim"]
+    place: Float[Array, "start latent_dim"]  # in the box that the prior leaves, see `latent_prior`
     energy: Float[Array, " start"]  # -log likelihood + constant
-    best: Float[Array, "..."]  # drawing of the lowest energy
+    log_weight: Float[Array, " start"]  # the prior's
+    best: Float[Array, "..."]  # drawing of the most probable
     chi2: Float[Array, ""]  # its chi-square
+    modes: Modes | None  # of each start, where the likelihood is one of least squares
 
 
 class Draws(NamedTuple):
@@ -58,6 +72,13 @@ def is_sampled(model: Model, settings: Settings) -> bool:
     return short and LIKELIHOODS[settings.likelihood].log_density is not None
 
 
+def has_modes(model: Model, settings: Settings) -> bool:
+    """Whether the starts climb to modes, from which the ensemble begins."""
+    least_squares = LIKELIHOODS[settings.likelihood].residuals is not None
+    levels = isinstance(model.error, LevelError)
+    return is_sampled(model, settings) and least_squares and levels
+
+
 def n_chains(model: Model, settings: Settings) -> int:
     """Chains that the samples come from: walkers, or one of independent starts."""
     return ensemble.N_WALKERS if is_sampled(model, settings) else 1
@@ -78,63 +99,150 @@ def fit(key: Array, model: Model, target: Target, settings: Settings) -> Fit:
     # A rate that falls to zero ends at the optimum instead of around it.
     optimizer = optax.adam(optax.cosine_decay_schedule(settings.rate, settings.n_steps))
     coordinates = proposal_coordinates(latent_dim) if settings.encoder else box(latent_dim)
+    parameters = model.layout.parameters
+
+    def weighted(place: Array) -> tuple[Array, Array]:
+        """A drawing, and its latent's weight in the prior."""
+        latent = latent_at(target.prior, place)
+        return model.generate(latent), log_weight(target.prior, latent, parameters)
+
+    def loss(drawn: tuple[Array, Array], target: tuple[Target, Shape | None]) -> Array:
+        return compared.fit_loss(model, drawn[0], target[0]) - compared.unit * drawn[1]
+
     run = inpainter(
-        model.generate,
-        model.score,
+        weighted,
+        lambda drawn: model.score(drawn[0]),
         coordinates=coordinates,
-        contextual_fn=lambda drawing, target: compared.fit_loss(model, drawing, target[0]),
+        contextual_fn=loss,
         optimizer=optimizer,
         n_steps=settings.n_steps,
     ).run
     shape = None
     if settings.encoder:
         observed = carry_back(target.depth, model.layout.n_wavelength)
-        shape = shape_of(model.propose(features(observed, model.encoder_network.radius)))
+        proposal = model.propose(features(observed, model.encoder_network.radius))
+        shape = shape_within(proposal, target.prior, parameters)
 
     def one_start(key: Array) -> Array:
         state, _ = run(key, (target, shape))
         return coordinates.latent(state.position, (target, shape))
 
-    latent = jax.vmap(one_start)(jax.random.split(key, settings.n_starts))
-    drawings = jax.vmap(model.generate)(latent)
+    place = jax.vmap(one_start)(jax.random.split(key, settings.n_starts))
+    modes = None
+    if has_modes(model, settings):
+        residuals = _residuals(model, target, settings)
+        modes = jax.vmap(lambda place: climb(place, residuals))(place)
+        place = from_normal(modes.centre)
+    drawings, weight = jax.vmap(weighted)(place)
     energy = jax.vmap(lambda drawing: compared.energy(model, drawing, target))(drawings)
-    best = drawings[energy.argmin()]
-    return Fit(latent, energy, best, chi2(model, best, target))
+    best = drawings[(energy - weight).argmin()]
+    return Fit(place, energy, weight, best, chi2(model, best, target), modes)
+
+
+def _residuals(model: Model, target: Target, settings: Settings) -> Callable[[Array], Array]:
+    """Of data and of the prior, at a place; the uniform part of the prior is `modes`' own."""
+    make = LIKELIHOODS[settings.likelihood].residuals
+    assert make is not None
+    of_data = make(model, target)
+
+    def residuals(place: Array) -> Array:
+        latent = latent_at(target.prior, place)
+        of_prior = deviations(target.prior, latent, model.layout.parameters)
+        return jnp.concatenate([of_data(latent), of_prior])
+
+    return residuals
 
 
 def sample(key: Array, model: Model, target: Target, fitted: Fit, settings: Settings) -> Draws:
-    """Samples the posterior of ONE target's latent, which is uniform in the prior.
+    """Samples the posterior of ONE target's latent, over the box that its prior leaves.
 
     Where there is nothing to be sampled, the samples are the paper's: what the starts came to,
     weighted by how well they fit.
     """
+    prior, parameters = target.prior, model.layout.parameters
     if not is_sampled(model, settings):
-        weight = jax.nn.softmax(-fitted.energy)
+        latent = jax.vmap(lambda place: latent_at(prior, place))(fitted.place)
+        weight = jax.nn.softmax(fitted.log_weight - fitted.energy)
         effective = 1 / jnp.square(weight).sum()
-        return Draws(fitted.latent, fitted.energy, weight, effective, jnp.asarray(jnp.nan))
+        return Draws(latent, fitted.energy, weight, effective, jnp.asarray(jnp.nan))
     make = LIKELIHOODS[settings.likelihood].log_density
     assert make is not None and settings.n_burn is not None and settings.keep_every is not None
+    log_likelihood = make(model, target)
+
+    def log_density(place: Array) -> Array:
+        latent = latent_at(prior, place)
+        return log_likelihood(latent) + log_weight(prior, latent, parameters)
+
     begin_key, run_key = jax.random.split(key)
-    kept, info = ensemble.run(
-        run_key,
-        ensemble.disperse(begin_key, fitted.latent, -fitted.energy),
-        make(model, target),
-        n_burn=settings.n_burn,
-        n_kept=settings.n_kept,
-        keep_every=settings.keep_every,
-    )
+    length = {name: getattr(settings, name) for name in ("n_burn", "n_kept", "keep_every")}
+    if fitted.modes is not None:
+        walkers = draw(begin_key, fitted.modes, log_density, ensemble.N_WALKERS)
+    else:
+        walkers = ensemble.disperse(begin_key, fitted.place, fitted.log_weight - fitted.energy)
+    if isinstance(target.depth, LevelTarget):
+        kept, info = _sample_straight(run_key, model, target, walkers, fitted, log_density, length)
+    else:
+        kept, info = ensemble.run(run_key, walkers, log_density, **length)
     # Walker after walker: chains, each of its kept states.
-    latent = kept.position.swapaxes(0, 1).reshape(-1, kept.position.shape[-1])
-    energy = -kept.log_density.swapaxes(0, 1).reshape(-1)
+    place = kept.position.swapaxes(0, 1).reshape(-1, kept.position.shape[-1])
+    latent = jax.vmap(lambda place: latent_at(prior, place))(place)
+    of_prior = jax.vmap(lambda latent: log_weight(prior, latent, parameters))(latent)
+    energy = of_prior - kept.log_density.swapaxes(0, 1).reshape(-1)
     weight = jnp.full(energy.shape, 1 / energy.size)
     effective = ensemble.effective_samples(kept.position)
     return Draws(latent, energy, weight, effective, info.acceptance.mean())
 
 
-def summarise(model: Model, fitted: Fit, draws: Draws) -> Summary:
+def _sample_straight(
+    key: Array,
+    model: Model,
+    target: Target,
+    walkers: Float[Array, "walker latent_dim"],
+    fitted: Fit,
+    log_density: ensemble.LogDensity,
+    length: dict[str, int],
+) -> tuple[ensemble.EnsembleState, ensemble.EnsembleInfo]:
+    """The ensemble's samples, moved in the coordinates of `straight`; places come back."""
+    drawing, prior = model.networks.generator.drawing, target.prior
+    assert isinstance(drawing, Drawing) and isinstance(target.depth, LevelTarget)
+    top = (fitted.energy - fitted.log_weight).argmin()
+    best = model.at_points(target.depth.point)(latent_at(prior, fitted.place[top]))
+    assert isinstance(best, Depths)
+    level = seen_level(best, target.depth, drawing)
+    fixed = jnp.asarray(prior.half) == 0
+    roles = model.layout.parameters.roles
+    free = ~(fixed[roles.index("mass")] | fixed[roles.index("radius")])
+
+    def position_of(place: Array) -> Array:
+        latent = latent_at(prior, place)
+        moved = jnp.where(free, straighten(latent, drawing, level), latent)
+        return jnp.where(fixed, place, moved)
+
+    def place_of(position: Array) -> tuple[Array, Array]:
+        latent = jnp.where(fixed, prior.centre, position)
+        bent, volume = bend(latent, drawing, level)
+        scaled = (jnp.where(free, bent, latent) - prior.centre) / jnp.where(fixed, 1.0, prior.half)
+        return jnp.where(fixed, position, scaled), jnp.where(free, volume, 0.0)
+
+    def density(position: Array) -> Array:
+        place, volume = place_of(position)
+        inside = jnp.all(jnp.abs(place) <= 1)
+        return jnp.where(inside, log_density(jnp.clip(place, -1, 1)) + volume, -jnp.inf)
+
+    kept, info = ensemble.run(key, jax.vmap(position_of)(walkers), density, **length)
+    place, volume = jax.vmap(jax.vmap(place_of))(kept.position)
+    return ensemble.EnsembleState(jnp.clip(place, -1, 1), kept.log_density - volume), info
+
+
+def summarise(model: Model, target: Target, fitted: Fit, draws: Draws) -> Summary:
     """Spectra and parameters of the samples, and the array of the best start."""
     layout = model.layout
-    depth, theta = jax.vmap(lambda z: layout.unpack(model.values(model.generate(z))))(draws.latent)
+
+    def unpack(latent: Array) -> tuple[Array, Array]:
+        depth, theta = layout.unpack(model.values(model.generate(latent)))
+        return depth, reported(target.prior, latent, theta, layout.parameters)
+
+    depth, theta = jax.vmap(unpack)(draws.latent)
     return Summary(
         theta,
         depth,
@@ -151,4 +259,5 @@ def retrieve_one(key: Array, model: Model, target: Target, settings: Settings) -
     """All of the above, for ONE target."""
     fit_key, sample_key = jax.random.split(key)
     fitted = fit(fit_key, model, target, settings)
-    return summarise(model, fitted, sample(sample_key, model, target, fitted, settings))
+    draws = sample(sample_key, model, target, fitted, settings)
+    return summarise(model, target, fitted, draws)

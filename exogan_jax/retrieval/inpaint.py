@@ -79,11 +79,11 @@ class Inpainter(NamedTuple):
 
 
 def inpainter(
-    generate_fn: Callable[[Float[Array, " latent_dim"]], Float[Array, "..."]],
-    score_fn: Callable[[Float[Array, "..."]], Float[Array, ""]],
+    generate_fn: Callable[[Float[Array, " latent_dim"]], Any],
+    score_fn: Callable[[Any], Float[Array, ""]],
     *,
     coordinates: Coordinates,
-    contextual_fn: Callable[[Float[Array, "..."], Any], Float[Array, ""]] = pixel_loss,
+    contextual_fn: Callable[[Any, Any], Float[Array, ""]] = pixel_loss,
     perceptual_weight: float = 0.1,
     optimizer: optax.GradientTransformation = PAPER_OPTIMIZER,
     n_steps: int = N_STEPS,

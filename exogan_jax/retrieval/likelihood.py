@@ -178,8 +178,3 @@ def sizes(observation: Observation, layout: Layout) -> tuple[int, int, int]:
     operator = binning_operator(wavelength, half_width, layout.wavelength_um)
     usable, within = _sorted_bins(operator, layout)
     return len(wavelength), touched_points(operator).size, int(np.sum(usable & ~within.any(axis=0)))
-
-
-def n_usable(target: DepthTarget) -> int:
-    """Number of points that constrain the fit."""
-    return sum(int(np.sum(np.asarray(w) > 0)) for w in (target.weight, target.crossing_weight))

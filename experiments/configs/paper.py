@@ -41,6 +41,8 @@ def get_config() -> ConfigDict:
             "generator_steps": 2,
             "r1_weight": 0.0,
             "anchor_weight": 0.0,
+            "adversary_weight": 1.0,
+            "chosen_by": "parameter_error",
             "ema_decay": 0.0,
             "n_held_out": 64,
         }

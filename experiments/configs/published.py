@@ -18,18 +18,20 @@ def get_config() -> ConfigDict:
             "name": "published",
             "layout": PUBLISHED,  # the problem: wavelengths, sections, parameters and their bounds
             "opacities": "published",  # or "physical", or a file
-            "network": "compact",
+            "network": "altitude",
             "options": {
                 "latent_dim": len(PUBLISHED.parameters),  # see gan/anchor.py
+                "n_components": 96,
                 "width": 512,
-                "depth": 3,
+                "depth": 4,
                 "discriminator_width": 256,
                 "whitened": True,
             },
-            "generator_floor": 0.003,  # of the whitening, in pixel values
+            "generator_floor": 1e-3,  # of the whitening, in levels
             "discriminator_floor": 0.2,
             "anchor_weight": 1e4,
-            "anchor_power": 0.65,
+            "anchor_power": 0.5,
+            "adversary_weight": 0.0,  # see the ablation in docs/training.md
             "seed": 0,
             "data": "memory",  # or "simulator", or the folder of a TFDS dataset
             "simulator_chunk": 2,  # an accelerator takes hundreds
@@ -40,7 +42,8 @@ def get_config() -> ConfigDict:
             "steps_per_call": 200,
             "checkpoint_every": 2_000,  # steps
             "evaluate_every": 4_000,
-            "n_evaluated": 64,  # spectra to inpaint
+            "n_evaluated": 0,  # spectra to inpaint
+            "chosen_by": "level_error",  # which evaluation chooses the best checkpoint
             "learning_rate": 1.5e-3,  # of the generator
             "discriminator_rate": 5e-4,
             "b2": 0.99,  # of Adam; with 0.999 and a rate of 2e-3 training came apart at step 10,000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,14 +18,15 @@ from exogan_jax.gan import step
 from exogan_jax.gan.compact import (
     Whitening,
     fit_whitening,
-    fold,
-    set_whitening,
+    fold_first,
+    fold_last,
     whitened_difference,
     whitened_gradient,
 )
-from exogan_jax.gan.model import GeneratorError, Model
-from exogan_jax.gan.nets import networks
+from exogan_jax.gan.model import GeneratorError, LevelError, Model
+from exogan_jax.gan.nets import Networks, networks
 from exogan_jax.gan.step import GANState, Player, Training
+from exogan_jax.physics.opacity import OpacityTable
 
 
 class Whitenings(NamedTuple):
@@ -34,23 +36,40 @@ class Whitenings(NamedTuple):
     discriminator: Whitening
 
 
-def measure_whitenings(config: ConfigDict, spectra: Spectra) -> Whitenings | None:
+def networks_of(config: ConfigDict, table: OpacityTable) -> Networks:
+    """The networks of a configuration; those that draw levels know the masses of the gases."""
+    options = config.options.to_dict()
+    if config.network == "paper":  # normalises batches over all replicas
+        options["axis_name"] = parallel.AXIS if config.parallel == "pmap" else None
+    return networks(config.network, config.layout, **options, **level_options(config, table))
+
+
+def level_options(config: ConfigDict, table: OpacityTable) -> dict[str, Any]:
+    """What the networks need to know of the opacities, where they draw levels."""
+    if config.network != "altitude":
+        return {}
+    masses = table.with_gases(config.layout.parameters.gases).molar_mass
+    return {"molar_mass": tuple(map(float, masses)), "background": table.background}
+
+
+def measure_whitenings(config: ConfigDict, spectra: Spectra, nets: Networks) -> Whitenings | None:
     """The whitenings of training spectra; None for networks that have none."""
     if not config.options.get("whitened", False):
         return None
     layout = config.layout
-    pixels = jax.jit(jax.vmap(lambda d, t: layout.vector(layout.pack(d, t))))
-    values = np.asarray(pixels(spectra.depth, spectra.theta))
-    floors = config.generator_floor, config.discriminator_floor
-    return Whitenings(*(fit_whitening(values, floor) for floor in floors))
+    draw = jax.jit(jax.vmap(lambda d, t: nets.draw(layout.pack(d, t))))
+    drawings = np.asarray(draw(spectra.depth, spectra.theta))
+    own, n = drawings, None
+    if config.network == "altitude":
+        own, n = drawings[:, : layout.n_wavelength], config.options.n_components
+    return Whitenings(
+        fit_whitening(own, config.generator_floor, n),
+        fit_whitening(drawings, config.discriminator_floor),
+    )
 
 
-def build(config: ConfigDict, whitenings: Whitenings | None) -> Training:
-    """The networks and how they are trained."""
-    options = config.options.to_dict()
-    axis_name = parallel.AXIS if config.parallel == "pmap" else None
-    if config.network == "paper":  # normalises batches over all replicas
-        options["axis_name"] = axis_name
+def build(config: ConfigDict, whitenings: Whitenings | None, nets: Networks) -> Training:
+    """How the networks are trained."""
 
     def optimizer(rate: float, steps_per_batch: int) -> optax.GradientTransformation:
         # The generator's optimiser counts its own steps.
@@ -62,10 +81,10 @@ def build(config: ConfigDict, whitenings: Whitenings | None) -> Training:
     if whitenings is not None:
         coordinates = {
             "r1_coordinates": partial(whitened_gradient, whitening=whitenings.discriminator),
-            "anchor_coordinates": whitened_difference(whitenings.generator, config.anchor_power),
+            "anchor_coordinates": anchor_coordinates(config, whitenings.generator),
         }
     return Training(
-        networks=networks(config.network, config.layout, **options),
+        networks=nets,
         parameters=config.layout.parameters,
         generator_optimizer=optimizer(config.learning_rate, config.generator_steps),
         discriminator_optimizer=optimizer(config.discriminator_rate, 1),
@@ -73,10 +92,20 @@ def build(config: ConfigDict, whitenings: Whitenings | None) -> Training:
         generator_steps=config.generator_steps,
         r1_weight=config.r1_weight,
         anchor_weight=config.anchor_weight,
+        adversary_weight=config.adversary_weight,
         ema_decay=config.ema_decay,
-        axis_name=axis_name,
+        axis_name=parallel.AXIS if config.parallel == "pmap" else None,
         **coordinates,
     )
+
+
+def anchor_coordinates(
+    config: ConfigDict, whitening: Whitening
+) -> Callable[[jax.Array], jax.Array]:
+    """Coordinates of the anchor loss. Parameters that a generator passes on are not in them."""
+    measured = whitened_difference(whitening, config.anchor_power)
+    n = whitening.mean.size
+    return lambda difference: measured(difference[:, :n])
 
 
 def init(key: jax.Array, training: Training, whitenings: Whitenings | None) -> GANState:
@@ -87,7 +116,8 @@ def init(key: jax.Array, training: Training, whitenings: Whitenings | None) -> G
 
     def stats(old: Any, whitening: Whitening) -> Any:
         # Copies, because a donated state must not hold a buffer twice.
-        return set_whitening(old, jax.tree.map(jnp.copy, whitening))
+        held = {name: jnp.copy(getattr(whitening, name)) for name in old["whitening"]}
+        return old | {"whitening": held}
 
     def whitened(player: Player, whitening: Whitening) -> Player:
         return player._replace(stats=stats(player.stats, whitening))
@@ -100,15 +130,22 @@ def init(key: jax.Array, training: Training, whitenings: Whitenings | None) -> G
 
 
 def as_model(
-    config: ConfigDict, state: GANState, whitenings: Whitenings | None, error: GeneratorError
+    config: ConfigDict,
+    state: GANState,
+    whitenings: Whitenings | None,
+    error: GeneratorError | LevelError,
+    table: OpacityTable,
 ) -> Model:
-    """The trained networks as they are used: the generator's running mean, whitening folded in."""
-    options = config.options.to_dict()
+    """The trained networks as they are used: the generator's running mean, whitening folded in,
+    except where it is what makes levels of components.
+    """
+    options = config.options.to_dict() | level_options(config, table)
     generator = state.ema, state.ema_stats
     discriminator = state.discriminator.params, state.discriminator.stats
     if whitenings is not None:
-        g, d = fold(generator[0], discriminator[0], *whitenings)
-        generator, discriminator = (g, {}), (d, {})
+        if config.network != "altitude":
+            generator = fold_last(generator[0], whitenings.generator), {}
+        discriminator = fold_first(discriminator[0], whitenings.discriminator), {}
         options["whitened"] = False
 
     def variables(params: Any, stats: Any) -> Any:

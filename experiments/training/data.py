@@ -40,9 +40,10 @@ def simulate_blocks(key: jax.Array, n: int, model: ForwardModel, block: int = 20
     """`n` spectra over the prior, with a progress bar.
 
     Raises:
-      ValueError: some of the prior's planets have no spectrum; gives the first one's parameters.
+      ValueError: too few planets within the bounds exist; gives the parameters of one that does
+        not.
     """
-    theta = np.asarray(model.parameters.sample(key, n))
+    theta = np.asarray(model.sample(key, n))
     depth = np.empty((n, model.wavelength_um.size), np.float32)
     run = jax.jit(simulate)
     block = min(block, -(-n // 256) * 256)
@@ -50,13 +51,13 @@ def simulate_blocks(key: jax.Array, n: int, model: ForwardModel, block: int = 20
     for start in track(starts, "simulating (blocks)") if n > 4 * block else starts:
         rows = np.arange(start, start + block).clip(max=n - 1)  # one shape, one compilation
         depth[start : start + block] = np.asarray(run(model, jnp.asarray(theta[rows])))[: n - start]
-    bad = ~np.isfinite(depth).all(axis=1)
+    bad = ~np.isfinite(depth).all(axis=1) | ~np.asarray(jax.jit(jax.vmap(model.exists))(theta))
     if bad.any():
         pairs = zip(model.parameters.names, theta[bad][0], strict=True)
         planet = ", ".join(f"{name} {value:.4g}" for name, value in pairs)
         raise ValueError(
-            f"{bad.sum()} of {n} planets within the bounds have no finite spectrum, as that of "
-            f"{planet}: is its atmosphere bound? Narrow the bounds"
+            f"{bad.sum()} of {n} planets within the bounds do not hold their atmosphere, as that "
+            f"of {planet}. Narrow the bounds"
         )
     return Spectra(depth, theta)
 

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from exogan_jax.gan.model import GeneratorError
+from exogan_jax.gan.altitude import Depths
+from exogan_jax.gan.model import GeneratorError, LevelError
 from exogan_jax.layout import Layout, Values
 from exogan_jax.retrieval.encode import CarriedBack
 from exogan_jax.retrieval.likelihood import UNIT
@@ -58,32 +59,53 @@ def design(key: Array, layout: Layout) -> Design:
 
 
 def observe(
-    key: Array, values: Values, plan: Design, error: GeneratorError, layout: Layout
+    key: Array,
+    spectrum: Values | Depths,
+    plan: Design,
+    error: GeneratorError | LevelError,
+    layout: Layout,
 ) -> CarriedBack:
-    """ONE observation of a generated spectrum, with the errors that `likelihood.depth_loss`
-    assumes: the observer's and the generator's own.
+    """ONE observation of a generated spectrum, with the errors that the likelihood assumes: the
+    observer's and the generator's own.
     """
-    low_key, high_key, noise_key = jax.random.split(key, 3)
+    bounds_key, noise_key = jax.random.split(key)
+    if isinstance(spectrum, Depths):
+        assert isinstance(error, LevelError)
+        depth, own = spectrum.depth, spectrum.slope * jnp.asarray(error.level)
+    else:
+        assert isinstance(error, GeneratorError)
+        depth, own = _with_other_bounds(bounds_key, spectrum, plan, error, layout)
+    reference = depth.mean()
+    binned, count = _mean_of_bins((depth - reference) / UNIT, plan)
+    own, _ = _mean_of_bins(own / UNIT, plan)
+    sigma = jnp.sqrt(jnp.square(plan.sigma) + jnp.square(own))
+    noisy = (binned + sigma * jax.random.normal(noise_key, binned.shape))[plan.bin]
+    information = (plan.seen / jnp.maximum(count, 1.0)[plan.bin]) / jnp.square(sigma)[plan.bin]
+    if isinstance(spectrum, Values):  # what an array does not hold counts nothing
+        information = information.at[layout.n_usable :].set(0.0)
+    return CarriedBack(jnp.where(information > 0, noisy, 0.0), information, reference)
+
+
+def _mean_of_bins(x: Array, plan: Design) -> tuple[Array, Array]:
+    """Mean of what is seen of each bin, by its number, and how many points that are."""
+    count = jax.ops.segment_sum(plan.seen, plan.bin, x.size)
+    return jax.ops.segment_sum(plan.seen * x, plan.bin, x.size) / jnp.maximum(count, 1.0), count
+
+
+def _with_other_bounds(
+    key: Array, values: Values, plan: Design, error: GeneratorError, layout: Layout
+) -> tuple[Array, Array]:
+    """Depths of sections that have other bounds, by the generator's error, and its error of the
+    pixels, in depth: it goes with the range that is seen of a section.
+    """
+    low_key, high_key = jax.random.split(key)
     low = values.low + error.low * jax.random.normal(low_key, values.low.shape)
     high = values.high + error.high * jax.random.normal(high_key, values.high.shape)
-    reference = (low.mean() + high.mean()) / 2
     depth = layout.to_points(low) + layout.to_points(high - low) * values.pixels
-    depth = (depth - reference) / UNIT
-    n, section = layout.n_wavelength, jnp.asarray(layout.section_of_point)
-    count = jax.ops.segment_sum(plan.seen, plan.bin, n)
-
-    def mean_of_bins(x: Array) -> Array:
-        return jax.ops.segment_sum(plan.seen * x, plan.bin, n) / jnp.maximum(count, 1.0)
-
-    binned = mean_of_bins(depth)
+    section = jnp.asarray(layout.section_of_point)
+    binned, _ = _mean_of_bins(depth, plan)
     hidden, on_grid = plan.seen == 0, binned[plan.bin]
     top = jax.ops.segment_max(jnp.where(hidden, -jnp.inf, on_grid), section, layout.n_sections)
     bottom = jax.ops.segment_min(jnp.where(hidden, jnp.inf, on_grid), section, layout.n_sections)
     span = jnp.where(jnp.isfinite(top), top - bottom, 0.0)
-    own = mean_of_bins(jnp.asarray(error.pixel) * layout.to_points(span))
-    sigma = jnp.sqrt(jnp.square(plan.sigma) + jnp.square(own))
-    noisy = (binned + sigma * jax.random.normal(noise_key, (n,)))[plan.bin]
-    information = (plan.seen / jnp.maximum(count, 1.0)[plan.bin]) / jnp.square(sigma)[plan.bin]
-    # What an array does not hold counts nothing.
-    information = information.at[layout.n_usable :].set(0.0)
-    return CarriedBack(jnp.where(information > 0, noisy, 0.0), information, reference)
+    return depth, jnp.asarray(error.pixel) * layout.to_points(span)

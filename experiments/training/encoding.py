@@ -13,7 +13,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from exogan_jax.gan.model import Model
+from exogan_jax.atmosphere import excess
+from exogan_jax.gan.model import LevelError, Model
 from exogan_jax.gan.npe import Encoder, Proposal, negative_log_density, to_normal
 from exogan_jax.retrieval.encode import features, n_features
 from experiments.training.designs import design, observe
@@ -46,8 +47,15 @@ class EncoderTraining:
 
 
 def drawn(key: Array, model: Model, n: int) -> Float[Array, "n d"]:
-    """Uniform latents."""
-    return jax.random.uniform(key, (n, model.networks.latent_dim), minval=-1.0, maxval=1.0)
+    """Uniform latents, of planets that exist where the networks know which do."""
+    shape = (n, model.networks.latent_dim)
+    if not isinstance(model.error, LevelError):
+        return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
+    some, other = jax.random.uniform(key, (2, *shape), minval=-1.0, maxval=1.0)
+    z = jnp.concatenate([some, other])
+    drawing, d = model.networks.generator.drawing, len(model.layout.parameters)
+    missing = jax.vmap(lambda z: excess(drawing.scale(drawing.theta(z[:d])), drawing.background))(z)
+    return z[jnp.argsort(missing > 0, stable=True)[:n]]  # four fifths of all planets exist
 
 
 def observed(
@@ -58,9 +66,9 @@ def observed(
     z = drawn(latent_key, model, n)
 
     def one(z: Array, design_key: Array, noise_key: Array) -> Array:
-        values = model.values(model.generate(z))
+        spectrum = model.some(model.generate(z), jnp.arange(model.layout.n_wavelength))
         plan = design(design_key, model.layout)
-        return features(observe(noise_key, values, plan, model.error, model.layout), radius)
+        return features(observe(noise_key, spectrum, plan, model.error, model.layout), radius)
 
     keys = (jax.random.split(key, n) for key in (design_key, noise_key))
     return z, jax.vmap(one)(z, *keys)

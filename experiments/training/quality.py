@@ -7,16 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
-from exogan_jax.api import retrieve
 from exogan_jax.files.records import Spectra
 from exogan_jax.folding import reduce
-from exogan_jax.gan.anchor import anchored_latents
-from exogan_jax.gan.model import GeneratorError, Model
+from exogan_jax.gan.model import LevelError, Model
 from exogan_jax.layout import Layout
 from exogan_jax.parameters import Parameters
 from exogan_jax.physics.forward import ForwardModel, simulate
-from exogan_jax.physics.observation import Observation
-from exogan_jax.retrieval.result import Retrieval
+from experiments.training.own_error import inpainted, level_numbers
 
 
 def _areas(layout: Layout) -> dict[str, slice]:
@@ -28,14 +25,6 @@ def _areas(layout: Layout) -> dict[str, slice]:
         "bounds": slice(bounds, parameters),
         "parameters": slice(parameters, None),
     }
-
-
-def inpainted(model: Model, spectra: Spectra, n_starts: int, n_steps: int) -> Retrieval:
-    """What the paper's inpainting makes of complete, noise-free spectra without parameters."""
-    wavelength = model.layout.wavelength_um
-    zero, sigma = np.zeros(len(wavelength)), np.full(len(wavelength), 1e-6)
-    observations = [Observation(wavelength, zero, d, sigma) for d in np.asarray(spectra.depth)]
-    return retrieve(observations, model, n_starts=n_starts, n_steps=n_steps, likelihood="paper")
 
 
 def reconstruction(
@@ -160,54 +149,20 @@ def quality(
       train: training spectra.
       held_out: others.
       physics: what made both.
-      n: spectra to inpaint; 10,000 parameters are generated.
+      n: spectra to inpaint, 0 for none; 10,000 parameters are generated.
 
     Returns:
       the numbers by name, and 32 generated arrays to look at.
     """
+    key, own_key = jax.random.split(key)
     drawings, spectra = generated(model, key, 10_000)
     arrays = np.asarray(jax.jit(jax.vmap(model.image))(drawings[:256]))
     some = Spectra(*(x[:256] for x in spectra))
-    numbers = reconstruction(model, Spectra(*(x[:n] for x in held_out)))
+    numbers = reconstruction(model, Spectra(*(x[:n] for x in held_out))) if n else {}
+    if isinstance(model.error, LevelError):
+        numbers |= level_numbers(model, own_key, held_out)
     numbers |= prior_distance(np.asarray(spectra.theta), model.layout.parameters)
     numbers["consistency_ppm"] = float(np.median(consistency_ppm(some, physics)))
     unseen = Spectra(*(x[:256] for x in held_out))
     numbers["novelty"] = novelty(arrays, train, unseen, model.layout)
     return numbers, arrays[:32]
-
-
-def measure_error(
-    model: Model, key: jax.Array, held_out: Spectra, anchored: bool
-) -> GeneratorError:
-    """The generator's own error on noise-free spectra that it never saw (rms).
-
-    An anchored generator is asked for the spectra of their parameters; another one is fitted to
-    them. Neighbouring pixels err together; a chi-square that counts them as independent would be
-    too sure. So the pixel error is multiplied by the root of its correlation length.
-    """
-    layout = model.layout
-    target = jax.jit(jax.vmap(layout.pack))(*map(jnp.asarray, held_out))
-    n = len(held_out.theta)
-    if anchored:
-        free = jax.random.uniform(key, (n, model.networks.latent_dim), minval=-1.0)
-        z = anchored_latents(free, target.theta, layout.parameters)
-        found = jax.jit(jax.vmap(lambda z: model.values(model.generate(z))))(z)
-    else:
-        arrays = jnp.asarray(inpainted(model, held_out, 16, 600).aspa)
-        found = jax.vmap(layout.values)(arrays)
-    usable = layout.n_usable
-    pixels = np.asarray(found.pixels - target.pixels)[:, :usable]
-    pixel = np.sqrt(np.mean(pixels**2, axis=0))
-    padded = np.pad(pixel, 4, mode="edge")
-    pixel = np.sqrt(np.convolve(padded**2, np.full(9, 1 / 9), mode="valid"))
-    scaled = pixels / pixel
-    length = 1.0
-    for lag in range(1, min(40, usable)):
-        correlation = np.mean(scaled[:, lag:] * scaled[:, :-lag]) / np.mean(scaled**2)
-        if correlation < 0.05:
-            break
-        length += 2 * float(correlation)
-    pixel = np.pad(pixel * np.sqrt(length), (0, layout.n_wavelength - usable), mode="edge")
-    pairs = ((found.low, target.low), (found.high, target.high))
-    bounds = [np.sqrt(np.mean((np.asarray(a) - np.asarray(b)) ** 2, axis=0)) for a, b in pairs]
-    return GeneratorError(*(jnp.asarray(x, jnp.float32) for x in (pixel, *bounds)))

@@ -1,0 +1,128 @@
+"""How well a spectrum drawn as levels agrees with an observation's depths and their errors.
+
+Such a generator errs by a part of a scale height, small against most data: a plain chi-square, in
+which its own error adds to the data's. What a level's error is in depth goes with the planet's
+scale height, so that the variances depend on theta, and their logarithm belongs to the likelihood.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from exogan_jax.gan.altitude import Depths
+from exogan_jax.gan.model import LevelError
+from exogan_jax.layout import Layout
+from exogan_jax.physics.observation import Observation, binning_operator
+from exogan_jax.retrieval.likelihood import UNIT, touched_points
+
+#: What a planet that does not exist costs an optimiser, per unit of `Depths.excess`: as much as 100
+#: points that are 4 sigma off.
+_EXCESS = 1e3
+#: The same as a residual: 3 sigma at 1 % too large an atmosphere.
+_WALL = 300.0
+#: Added to the logarithm of a variance's factor, so that its root has a slope at 0.
+_SMOOTH = 1e-4
+
+
+class LevelTarget(NamedTuple):
+    """An observation ready for comparison; points that count nothing have a weight of 0.
+
+    Only the k grid points that its bins touch are compared; there may be more, of no weight.
+    """
+
+    point: Int[Array, " k"]  # indices of those grid points
+    operator: Float[Array, "k n"]  # takes a model spectrum there to the observation's bins
+    depth: Float[Array, " n"]  # above `reference`, in UNIT
+    weight: Float[Array, " n"]  # 1/sigma^2, UNIT^-2
+    reference: Float[Array, ""]  # depth that all depths are counted from
+    own: Float[Array, " k"]  # the generator's error, in levels
+
+
+@jax.default_matmul_precision("highest")
+def _compared(depths: Depths, target: LevelTarget) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """Residual of each bin in units of both errors, and the factor by which the generator's error
+    enlarges its variance.
+
+    Row vectors times matrices, so that many spectra side by side are plain matrix products.
+    """
+    own = depths.slope * target.own / UNIT
+    rows = jnp.stack([(depths.depth - target.reference) / UNIT, own]) @ target.operator
+    factor = 1 + target.weight * jnp.square(rows[1])
+    # The weights, some of them 0, are under a root of their own: its slope has no bound there.
+    return jnp.sqrt(target.weight) * (rows[0] - target.depth) / jnp.sqrt(factor), factor
+
+
+def level_loss(depths: Depths, target: LevelTarget) -> Float[Array, ""]:
+    """-log likelihood up to a constant; for planets that do not exist, a way back to those that do.
+
+    Args:
+      depths: as generated, at `target.point` (k,).
+      target: the observation.
+    """
+    residual, factor = _compared(depths, target)
+    return 0.5 * (jnp.square(residual) + jnp.log(factor)).sum() + _EXCESS * depths.excess
+
+
+def robust_level_loss(depths: Depths, target: LevelTarget) -> Float[Array, ""]:
+    """`level_loss` near the optimum, linear in the residuals far from it, as
+    `likelihood.robust_depth_loss`.
+    """
+    residual, _ = _compared(depths, target)
+    return (jnp.sqrt(1 + jnp.square(residual)) - 1).sum() + _EXCESS * depths.excess
+
+
+def level_residuals(depths: Depths, target: LevelTarget) -> Float[Array, " 2n+1"]:
+    """Residuals whose squares' half sum is `level_loss`, up to a constant: those of the bins, then
+    the roots of the logarithms of their variances' factors.
+    """
+    residual, factor = _compared(depths, target)
+    volume = jnp.sqrt(jnp.log(factor) + _SMOOTH)
+    # Not the excess's root, whose slope has no bound where planets begin to exist.
+    return jnp.concatenate([residual, volume, _WALL * depths.excess[None]])
+
+
+def level_density(depths: Depths, target: LevelTarget) -> Float[Array, ""]:
+    """Log likelihood up to a constant; -inf for planets that do not exist."""
+    return jnp.where(depths.excess > 0, -jnp.inf, -level_loss(depths, target))
+
+
+def level_target(
+    observation: Observation,
+    layout: Layout,
+    error: LevelError,
+    n_points: int | None = None,
+    n_touched: int | None = None,
+) -> LevelTarget:
+    """Prepares an observation for `level_loss`. Bins off the grid count nothing.
+
+    Args:
+      observation: as checked by `physics.observation.check`.
+      layout: the generator's.
+      error: the generator's.
+      n_points, n_touched: pad to so many bins and grid points, so that observations stack.
+    """
+    wavelength, half_width, depth, sigma = (np.asarray(x, np.float64) for x in observation[:4])
+    operator = binning_operator(wavelength, half_width, layout.wavelength_um)
+    usable = operator.sum(axis=1) > 0.999
+    point = touched_points(operator)
+    reference = float(np.median(depth))
+
+    def pad(values: np.ndarray, *sizes: int | None) -> np.ndarray:  # NumPy until it is compared
+        widths = [(0, (size or n) - n) for size, n in zip(sizes, values.shape, strict=True)]
+        return np.pad(values, widths).astype(np.float32)
+
+    n, k = n_points, n_touched
+    target = LevelTarget(
+        point=pad(point, k).astype(np.int32),  # type: ignore[arg-type]
+        operator=pad(operator[:, point].T, k, n),  # type: ignore[arg-type]
+        depth=pad((depth - reference) / UNIT, n),  # type: ignore[arg-type]
+        weight=pad(np.where(usable, (UNIT / sigma) ** 2, 0.0), n),  # type: ignore[arg-type]
+        reference=np.float32(reference),  # type: ignore[arg-type]
+        own=pad(np.asarray(error.level, np.float64)[point], k),  # type: ignore[arg-type]
+    )
+    return target

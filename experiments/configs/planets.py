@@ -1,0 +1,51 @@
+"""Real planets: from cool Neptunes to ultra-hot Jupiters, with clouds and hazes. The default model.
+
+python -m experiments.train --config experiments/configs/planets.py --out runs/planets
+"""
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from exogan_jax.layout import Layout
+from exogan_jax.parameters import Parameter, Parameters
+from experiments.configs import published
+
+_FORMULA = {"h2o": r"H$_2$O", "co2": r"CO$_2$", "co": "CO", "ch4": r"CH$_4$", "na": "Na", "k": "K"}
+
+PARAMETERS = Parameters(
+    (
+        *(
+            Parameter(f"log10_{gas}", gas, "dex", rf"$\log_{{10}}$ {formula}", -12.0, -0.523)
+            for gas, formula in _FORMULA.items()
+        ),
+        Parameter(
+            "planet_mass", "mass", "M_J", r"$M_\mathrm{p}$ [M$_\mathrm{J}$]", 0.02, 12.0, "log10"
+        ),
+        Parameter("planet_radius", "radius", "R_J", r"$R_\mathrm{p}$ [R$_\mathrm{J}$]", 0.15, 2.2),
+        Parameter("temperature", "temperature", "K", r"$T$ [K]", 300.0, 3000.0),
+        Parameter(
+            "log10_cloud_top", "cloud_top", "dex(Pa)", r"$\log_{10}$ cloud top [Pa]", -1.0, 7.0
+        ),
+        # In H2's scattering at 0.35 um: from nothing that could be seen.
+        Parameter("log10_haze", "haze_strength", "dex", r"$\log_{10}$ haze [H$_2$]", -2.0, 5.0),
+    )
+)
+
+#: The published grid between 0.30 and 20 um, and its sections.
+LAYOUT = Layout(
+    wavelength_um=0.3015 * 1.01 ** np.arange(421, -1, -1, dtype=np.float64),
+    sections=(0, 69, 102, 115, 148, 162, 225, 241, 278, 291, 301, 313, 327, 347, 422),
+    parameters=PARAMETERS,
+    depth_range=(2e-4, 0.25),
+)
+
+
+def get_config() -> ConfigDict:
+    """All settings of `experiments.train`."""
+    config = published.get_config()
+    config.name = "planets"
+    config.layout = LAYOUT
+    config.opacities = "planets"
+    config.options.latent_dim = len(PARAMETERS)
+    config.seed = 2
+    return config
