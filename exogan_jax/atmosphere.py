@@ -27,8 +27,11 @@ BOTTOM_PRESSURE, TOP_PRESSURE = 1e6, 1e-5  # Pa, of the atmosphere
 #: planets of a few days' orbit lose their gas to the star: beyond, an atmosphere counts as unbound.
 LARGEST_EXTENT = 2 / 3
 
-_LARGE = {"mass": UNITS["M_J"], "radius": UNITS["R_J"]}  # units near a planet's own
-_GRAVITY = GRAVITATION * _LARGE["mass"] / _LARGE["radius"] ** 2  # of 1 M_J at 1 R_J, m/s^2
+#: Units near a planet's own, in SI: float32 holds no SI masses times G.
+PLANET_UNITS = {"mass": UNITS["M_J"], "radius": UNITS["R_J"]}
+_GRAVITY = (
+    GRAVITATION * PLANET_UNITS["mass"] / PLANET_UNITS["radius"] ** 2
+)  # of 1 M_J at 1 R_J, m/s^2
 
 
 class Mixture(NamedTuple):
@@ -102,13 +105,12 @@ def scale_of(
     by_role = {p.role: (p, theta[i]) for i, p in enumerate(parameters)}
     gases = jnp.stack([log10_mixing_of(*by_role[gas]) for gas in parameters.gases])
     mixture = mix(gases, molar_mass, background)
-    # In units near 1: float32 holds no SI masses times G.
-    mass, radius = (value_of(*by_role[role], unit) for role, unit in _LARGE.items())
+    mass, radius = (value_of(*by_role[role], unit) for role, unit in PLANET_UNITS.items())
     temperature = value_of(*by_role["temperature"])
     gravity = _GRAVITY * mass / jnp.square(radius)
     height = (BOLTZMANN / ATOMIC_MASS) * temperature / mixture.mean_mass / gravity
-    disc = jnp.square(radius * (_LARGE["radius"] / SUN_RADIUS_M))
-    return Scale(disc, height / (radius * _LARGE["radius"]), gravity, mixture.gases.sum())
+    disc = jnp.square(radius * (PLANET_UNITS["radius"] / SUN_RADIUS_M))
+    return Scale(disc, height / (radius * PLANET_UNITS["radius"]), gravity, mixture.gases.sum())
 
 
 def excess(scale: Scale, background: str = "filling") -> Float[Array, ""]:

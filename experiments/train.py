@@ -82,10 +82,10 @@ def unmeasured(
 ) -> Model:
     """The model of a state, its error not known yet; on this process alone."""
     layout = config.layout
-    unknown: GeneratorError | LevelError
-    unknown = GeneratorError(jnp.ones(layout.n_wavelength), *jnp.ones((2, layout.n_sections)))
-    if config.network == "altitude":
-        unknown = LevelError(jnp.ones(layout.n_wavelength))
+    one = jnp.ones(layout.n_wavelength)
+    unknown: GeneratorError | LevelError = LevelError(one)
+    if config.network != "altitude":
+        unknown = GeneratorError(one, *jnp.ones((2, layout.n_sections)))
     return as_model(config, jax.device_get(state), whitenings, unknown, physics.table)
 
 

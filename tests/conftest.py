@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jax
 import pytest
+from fake_retrieve import fake, no_figures  # noqa: F401  (fixtures)
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)

@@ -13,62 +13,18 @@ import numpy as np
 import pytest
 from astropy.table import QTable
 from fake_results import OTHER, TRUTH, make_observation, make_retrieval
+from fake_retrieve import ANCHORED, THE_MODEL
 from rich.console import Console
 from test_spectra import BAD_PARS, BAD_TABLES, GOOD
 
-from exogan_jax import __version__, api, cli
-from exogan_jax.files import headers, posteriors, report, weights
+from exogan_jax import __version__, cli
+from exogan_jax.files import posteriors, report, weights
 from exogan_jax.files.par import truth_of
 from exogan_jax.files.spectra import read_spectrum, write_spectrum
 from exogan_jax.layout import PUBLISHED
-from exogan_jax.retrieval.result import concatenate
 from exogan_jax.retrieval.settings import Settings
 
 FIGURES = ["aspa.png", "corner.png", "histograms.png", "spectrum.png"]
-
-
-ANCHORED = SimpleNamespace(anchored=True)
-THE_MODEL = SimpleNamespace(encoder=None, layout=PUBLISHED, networks=ANCHORED)
-
-
-class FakeRetrieve:
-    """Stands for `api.retrieve`, in chunks of two; remembers what it was asked."""
-
-    def __init__(self):
-        self.calls = []
-        self.priors = []
-        self.model = THE_MODEL
-        self.fail_after = None
-
-    def __call__(self, observations, model, *, names, priors, settings, progress, on_result):
-        self.calls.append((list(names), settings))
-        self.priors.append(priors)
-        assert model is self.model and len(observations) == len(names)
-        parts = []
-        for start in range(0, len(names), 2):
-            if self.fail_after is not None and start >= self.fail_after:
-                raise KeyboardInterrupt
-            part = make_retrieval(
-                *names[start : start + 2], seed=settings.seed, layout=self.model.layout
-            )
-            on_result(part)
-            progress(min(start + 2, len(names)), len(names))
-            parts.append(part)
-        return concatenate(parts)
-
-
-@pytest.fixture
-def fake(monkeypatch):
-    fake = FakeRetrieve()
-    monkeypatch.setattr(api, "retrieve", fake)
-    monkeypatch.setattr(weights, "load_model", lambda name=None: fake.model)
-    monkeypatch.setattr(headers, "model_layout", lambda name=None: fake.model.layout)
-    return fake
-
-
-@pytest.fixture
-def no_figures(monkeypatch):
-    monkeypatch.setattr("exogan_jax.files.plots.save_figures", lambda *args: None)
 
 
 @pytest.fixture

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from astropy.table import QTable
 from fake_results import OTHER
-from test_cli import FakeRetrieve, errors, run
+from test_cli import errors, run
 from test_spectra import GOOD, PAR, error_of, write
 
-from exogan_jax import api
-from exogan_jax.files import headers, inspect, posteriors, weights
+from exogan_jax.files import inspect, posteriors
 from exogan_jax.files.par import read_par
 from exogan_jax.files.spectra import notes_for, read_spectrum
 from exogan_jax.layout import PUBLISHED
@@ -19,14 +18,7 @@ from exogan_jax.retrieval.priors import Fixed, Normal, Uniform
 MEASURED = PAR.replace("mass = 0.8", "mass = 1.1 +- 0.1").replace("1117", "1200 ± 50 ; K")
 
 
-@pytest.fixture
-def fake(monkeypatch):
-    fake = FakeRetrieve()
-    monkeypatch.setattr(api, "retrieve", fake)
-    monkeypatch.setattr(weights, "load_model", lambda name=None: fake.model)
-    monkeypatch.setattr(headers, "model_layout", lambda name=None: fake.model.layout)
-    monkeypatch.setattr("exogan_jax.files.plots.save_figures", lambda *args: None)
-    return fake
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 
 def test_a_value_with_an_error_is_a_prior_and_one_without_a_truth(tmp_path):

@@ -84,7 +84,7 @@ class CompactGenerator(nn.Module):
       n_vector: number of pixels v.
       width: features of the hidden layers.
       depth: number of residual layers.
-      whitened: the last layer draws whitened coordinates (in training, see `set_whitening`).
+      whitened: the last layer draws whitened coordinates (in training).
       dtype: compute dtype; parameters and result are float32.
     """
 

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from exogan_jax.gan.altitude import Depths
+from exogan_jax.gan.altitude import Depths, Drawing
 from exogan_jax.gan.nets import Networks, networks
 from exogan_jax.gan.npe import Encoder, Proposal
 from exogan_jax.layout import Layout, Values
@@ -42,8 +42,8 @@ class GeneratorError(NamedTuple):
 class Model:
     """A trained generator and discriminator, and an encoder if there is one, as a pytree.
 
-    `generate`, `values` and `score` act on one: vmap for more. What a generator draws is an array
-    or its independent pixels, as its networks have it.
+    `generate`, `values` and `score` act on one: vmap for more. What a generator draws is an array,
+    its independent pixels, or levels and parameters, as its networks have it.
     """
 
     layout: Layout  # of the problem, whose bounds it was trained in
@@ -60,6 +60,13 @@ class Model:
     def networks(self) -> Networks:
         """The Flax modules."""
         return networks(self.network, self.layout, **dict(self.options))
+
+    @property
+    def drawing(self) -> Drawing:
+        """What networks that draw levels draw; other networks have none."""
+        drawing = self.networks.generator.drawing
+        assert isinstance(drawing, Drawing)
+        return drawing
 
     def generate(self, latent: Float[Array, " latent_dim"]) -> Float[Array, "..."]:
         """What the generator draws of a latent in [-1, 1]^latent_dim."""

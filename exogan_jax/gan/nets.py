@@ -2,7 +2,7 @@
 which draws arrays, and by name the dense pairs of `compact`, which draws their independent pixels,
 and of `altitude`, which draws how high each wavelength sees.
 
-Every generator maps z (n, latent_dim) in [-1, 1] to what it draws (n, ...), in [0, 1]; every
+Every generator maps z (n, latent_dim) in [-1, 1] to what it draws (n, ...); every
 discriminator maps that to logits (n,). Both are called as
 `module.apply(variables, x, train=False)`; `train=True` uses and updates batch statistics
 (`mutable=["batch_stats"]`), if the network has any.

@@ -12,15 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float
 
-from exogan_jax.atmosphere import excess, log10_mixing_of, scale_of, value_of
-from exogan_jax.parameters import UNITS, Parameters
+from exogan_jax.atmosphere import PLANET_UNITS, excess, log10_mixing_of, scale_of, value_of
+from exogan_jax.parameters import Parameters
 from exogan_jax.physics.opacity import OpacityTable
 from exogan_jax.physics.transit import transit_depth
 
 #: What a problem must have: without them there is no atmosphere.
 REQUIRED = ("mass", "radius", "temperature")
-#: Units of the forward model's own arguments, in SI.
-_UNIT_OF = {"mass": UNITS["M_J"], "radius": UNITS["R_J"]}
 #: The slope of a haze whose strength alone is a parameter: Rayleigh's.
 _RAYLEIGH_SLOPE = -4.0
 _DRAWS = 1000  # of planets in place of those that do not exist
@@ -56,7 +54,7 @@ class ForwardModel:
         theta = jnp.asarray(theta, self.table.absorption.dtype)
         by_role = {p.role: (p, theta[i]) for i, p in enumerate(self.parameters)}
         gases = [log10_mixing_of(*by_role[gas]) for gas in self.table.gases]
-        planet = [value_of(*by_role[role], _UNIT_OF.get(role, 1.0)) for role in REQUIRED]
+        planet = [value_of(*by_role[role], PLANET_UNITS.get(role, 1.0)) for role in REQUIRED]
         sky: dict[str, Any] = {}
         if "cloud_top" in by_role:
             sky["cloud_top_pressure"] = value_of(*by_role["cloud_top"])

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from exogan_jax.gan.altitude import Depths, Drawing
+from exogan_jax.gan.altitude import Depths
 from exogan_jax.gan.model import LevelError, Model
 from exogan_jax.gan.npe import Shape, from_normal
 from exogan_jax.retrieval import ensemble
@@ -203,8 +203,8 @@ def _sample_straight(
     length: dict[str, int],
 ) -> tuple[ensemble.EnsembleState, ensemble.EnsembleInfo]:
     """The ensemble's samples, moved in the coordinates of `straight`; places come back."""
-    drawing, prior = model.networks.generator.drawing, target.prior
-    assert isinstance(drawing, Drawing) and isinstance(target.depth, LevelTarget)
+    drawing, prior = model.drawing, target.prior
+    assert isinstance(target.depth, LevelTarget)
     top = (fitted.energy - fitted.log_weight).argmin()
     best = model.at_points(target.depth.point)(latent_at(prior, fitted.place[top]))
     assert isinstance(best, Depths)

@@ -18,7 +18,7 @@ from exogan_jax.gan.altitude import Depths
 from exogan_jax.gan.model import LevelError
 from exogan_jax.layout import Layout
 from exogan_jax.physics.observation import Observation, binning_operator
-from exogan_jax.retrieval.likelihood import UNIT, touched_points
+from exogan_jax.retrieval.likelihood import UNIT, pad, touched_points
 
 #: What a planet that does not exist costs an optimiser, per unit of `Depths.excess`: as much as 100
 #: points that are 4 sigma off.
@@ -112,17 +112,12 @@ def level_target(
     point = touched_points(operator)
     reference = float(np.median(depth))
 
-    def pad(values: np.ndarray, *sizes: int | None) -> np.ndarray:  # NumPy until it is compared
-        widths = [(0, (size or n) - n) for size, n in zip(sizes, values.shape, strict=True)]
-        return np.pad(values, widths).astype(np.float32)
-
     n, k = n_points, n_touched
-    target = LevelTarget(
-        point=pad(point, k).astype(np.int32),  # type: ignore[arg-type]
-        operator=pad(operator[:, point].T, k, n),  # type: ignore[arg-type]
-        depth=pad((depth - reference) / UNIT, n),  # type: ignore[arg-type]
-        weight=pad(np.where(usable, (UNIT / sigma) ** 2, 0.0), n),  # type: ignore[arg-type]
-        reference=np.float32(reference),  # type: ignore[arg-type]
-        own=pad(np.asarray(error.level, np.float64)[point], k),  # type: ignore[arg-type]
+    return LevelTarget(
+        point=pad(point, k).astype(np.int32),
+        operator=pad(operator[:, point].T, k, n),
+        depth=pad((depth - reference) / UNIT, n),
+        weight=pad(np.where(usable, (UNIT / sigma) ** 2, 0.0), n),
+        reference=pad(np.array([reference]), 1)[0],
+        own=pad(np.asarray(error.level, np.float64)[point], k),
     )
-    return target

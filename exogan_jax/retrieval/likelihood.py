@@ -106,6 +106,12 @@ def touched_points(operator: Float[np.ndarray, "n w"]) -> Int[np.ndarray, " k"]:
     return np.flatnonzero(np.any(operator != 0, axis=0))
 
 
+def pad(values: np.ndarray, *sizes: int | None) -> Any:
+    """Values padded with zeros to `sizes` (None: as they are), float32; NumPy until compared."""
+    widths = [(0, (size or n) - n) for size, n in zip(sizes, values.shape, strict=True)]
+    return np.pad(values, widths).astype(np.float32)
+
+
 def depth_target(
     observation: Observation,
     layout: Layout,
@@ -141,10 +147,6 @@ def depth_target(
     crossing_weight = 1 / (sigma**2 + bound_error**2)[crossing]
     reference = float(np.median(depth))
     point = touched_points(operator)
-
-    def pad(values: np.ndarray, *sizes: int | None) -> Any:  # NumPy until it is compared
-        widths = [(0, (size or n) - n) for size, n in zip(sizes, values.shape, strict=True)]
-        return np.pad(values, widths).astype(np.float32)
 
     n, k, c, s = n_points, n_touched, n_crossing, layout.n_sections
     section = np.arange(s)[:, None] == layout.section_of_point

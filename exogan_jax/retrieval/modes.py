@@ -51,7 +51,7 @@ def climb(latent: Float[Array, " d"], residuals: Residuals, n_steps: int = N_STE
 
     def step(state: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
         u, damping = state
-        r, jacobian = of(u), jax.jacfwd(of)(u)
+        r, jacobian = _linear(of, u)
         triangle = _triangle(jacobian, 1 + damping)
         downhill = -(r @ jacobian + u)
         move = _solve(triangle, downhill)
@@ -62,10 +62,17 @@ def climb(latent: Float[Array, " d"], residuals: Residuals, n_steps: int = N_STE
 
     u = jnp.clip(to_normal(latent), -_FURTHEST, _FURTHEST)
     (u, _), _ = jax.lax.scan(step, (u, jnp.asarray(_DAMPING)), length=n_steps)
-    triangle = _triangle(jax.jacfwd(of)(u), 1.0)
+    r, jacobian = _linear(of, u)
+    triangle = _triangle(jacobian, 1.0)
     spread = solve_triangular(triangle, jnp.eye(u.size), lower=False)
     log_volume = -jnp.log(jnp.abs(jnp.diagonal(triangle))).sum()
-    return Modes(u, spread, log_volume - cost(u, of(u)))
+    return Modes(u, spread, log_volume - cost(u, r))
+
+
+def _linear(of: Residuals, u: Float[Array, " d"]) -> tuple[Array, Array]:
+    """Residuals (n,) and their slopes (n, d), of one evaluation."""
+    r, push = jax.linearize(of, u)
+    return r, jax.vmap(push, out_axes=1)(jnp.eye(u.size, dtype=u.dtype))
 
 
 def _triangle(jacobian: Float[Array, "n d"], precision: float | Array) -> Float[Array, "d d"]:

@@ -2,7 +2,8 @@
 
 python -m experiments.train --config experiments/configs/physical.py --out runs/physical
 
-Expect, on two cores: 3 minutes of simulation, 25 of training.
+Expect half of what `published` takes. The weights that ship are older
+and of the compact pair, as those of `published`.
 """
 
 from ml_collections import ConfigDict

@@ -1,4 +1,5 @@
-"""Real planets: from cool Neptunes to ultra-hot Jupiters, with clouds and hazes. The default model.
+"""Real planets: from cool Neptunes to ultra-hot Jupiters, with clouds and hazes. No
+weights of it ship yet.
 
 python -m experiments.train --config experiments/configs/planets.py --out runs/planets
 """

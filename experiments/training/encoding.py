@@ -53,7 +53,7 @@ def drawn(key: Array, model: Model, n: int) -> Float[Array, "n d"]:
         return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
     some, other = jax.random.uniform(key, (2, *shape), minval=-1.0, maxval=1.0)
     z = jnp.concatenate([some, other])
-    drawing, d = model.networks.generator.drawing, len(model.layout.parameters)
+    drawing, d = model.drawing, len(model.layout.parameters)
     missing = jax.vmap(lambda z: excess(drawing.scale(drawing.theta(z[:d])), drawing.background))(z)
     return z[jnp.argsort(missing > 0, stable=True)[:n]]  # four fifths of all planets exist
 

@@ -9,7 +9,6 @@ from jaxtyping import Array, Float
 
 from exogan_jax.api import retrieve
 from exogan_jax.files.records import Spectra
-from exogan_jax.gan.altitude import Drawing
 from exogan_jax.gan.anchor import anchored_latents
 from exogan_jax.gan.model import GeneratorError, LevelError, Model
 from exogan_jax.layout import Values
@@ -47,17 +46,11 @@ def measure_error(
     }
 
 
-def _drawing(model: Model) -> Drawing:
-    drawing = model.networks.generator.drawing
-    assert isinstance(drawing, Drawing)
-    return drawing
-
-
 def level_differences(
     model: Model, key: jax.Array, held_out: Spectra
 ) -> tuple[Float[np.ndarray, "n w"], Float[np.ndarray, "n w"], Float[np.ndarray, "n w"]]:
     """Generated minus true levels; the same in scale heights; and of the depths."""
-    layout, drawing = model.layout, _drawing(model)
+    layout, drawing = model.layout, model.drawing
     n = layout.n_wavelength
 
     def one(z: Array, values: Values) -> tuple[Array, Array, Array]:
