@@ -52,8 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     build.add_argument(
         "--opacities",
-        help='simulated: "published", "physical", or a table\'s file (default: "published", with '
-        '--layout "physical")',
+        help='simulated: "published", "planets", or a table\'s file (default: "published", with '
+        '--layout "planets")',
     )
     build.add_argument("--block", type=count, help="simulated: spectra a shard (default 10000)")
     build.add_argument("--chunks", type=Path, help="osf: folder of the chunck_*.pkgz files")
@@ -99,7 +99,7 @@ def _builder(args: argparse.Namespace, on_block: Any) -> Builder:
     if args.config == "simulated" and any(_own_options(args)):
         options: dict[str, Any] = {"block_size": args.block} if args.block else {}
         if args.layout:
-            options |= {"layout": read_layout(args.layout), "opacities": "physical"}
+            options |= {"layout": read_layout(args.layout), "opacities": "planets"}
         if args.opacities:
             options["opacities"] = args.opacities
         config = simulated_config(args.n or 1_000_000, seed=args.seed, **options)

@@ -40,7 +40,7 @@ def test_it_is_built_of_its_layout(tmp_path):
     (metadata,) = (tmp_path / "exogan_spectra").glob("*/1.0.0/metadata.json")
     folder = metadata.parent
     assert dataset_layout(folder) == layout
-    assert json.loads(metadata.read_text())["opacities"] == "physical"
+    assert json.loads(metadata.read_text())["opacities"] == "planets"
     depth, theta = everything(folder)
     assert depth.shape == (n, 40) and theta.shape == (n, 5)
     assert np.all(theta >= layout.parameters.lower) and np.all(theta <= layout.parameters.upper)

@@ -57,7 +57,7 @@ def test_one_spectrum_with_all_its_files(tmp_path, capsys, fake, spectra):
     folder = out / "planet_a"
     assert sorted(p.name for p in folder.iterdir()) == sorted([*FIGURES, "posterior.nc"])
     attrs = posteriors.read_attrs(folder / "posterior.nc")
-    assert attrs["seed"] == 3 and attrs["model"] == weights.DEFAULT_MODEL == "physical"
+    assert attrs["seed"] == 3 and attrs["model"] == weights.DEFAULT_MODEL == "planets"
     assert attrs["star_radius"] == 1 and attrs["encoder"] == 0 and attrs["n_steps"] == 5
     assert set(vars(used)) <= set(attrs)
     assert attrs["input_sha256"] == read_spectrum(spectra[0]).sha256
@@ -371,7 +371,7 @@ def test_bundled_example(tmp_path, capsys, fake, no_figures):
 def test_models_lists_what_ships(capsys):
     assert cli.main(["models"]) == 0
     out = capsys.readouterr().out
-    assert "physical*" in out and "published " in out and "published*" not in out
+    assert "planets*" in out and "published " in out and "published*" not in out
     assert "retrieves log10_h2o, " in out
 
 

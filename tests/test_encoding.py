@@ -39,7 +39,7 @@ def test_designs_differ_and_are_usable():
 
 
 def test_a_made_up_observation_is_what_the_likelihood_makes_of_a_real_one():
-    model = load_model()
+    model = load_model("published")
     values = model.values(model.generate(jnp.full(7, 0.3)))
     k = np.arange(515) // 4
     plan = Design(jnp.ones(515), jnp.asarray(k), jnp.full(515, 0.5))
@@ -62,7 +62,7 @@ def test_a_made_up_observation_is_what_the_likelihood_makes_of_a_real_one():
 
 
 def test_errors_are_those_that_the_likelihood_assumes():
-    model = load_model()
+    model = load_model("published")
     values = model.values(model.generate(jnp.zeros(7)))
     plan = Design(jnp.ones(515), jnp.arange(515), jnp.full(515, 0.7))
     none = GeneratorError(jnp.zeros(515), jnp.zeros(14), jnp.zeros(14))

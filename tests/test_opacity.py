@@ -46,7 +46,7 @@ def test_a_single_node_is_constant():
     assert np.all(np.asarray(index) == 0) and np.all(np.asarray(fraction) == 0)
 
 
-def test_embedded_table_is_physical(table):
+def test_embedded_table_is_possible(table):
     assert table.gases[:4] == PARAMETERS.gases
     np.testing.assert_allclose(table.wavelength_um, WAVELENGTH, rtol=1e-6)
     np.testing.assert_allclose(table.g_weight.sum(), 1.0, rtol=1e-5)
@@ -137,9 +137,9 @@ def test_planets_table_is_wide_and_has_alkalis():
     assert table.temperature[0] == 300 and table.temperature[-1] == 3000
 
 
-def test_default_is_the_physical_table():
+def test_default_is_the_table_of_real_planets():
     for ours, theirs in zip(
-        jax.tree.leaves(load_opacities()), jax.tree.leaves(load_opacities("physical")), strict=True
+        jax.tree.leaves(load_opacities()), jax.tree.leaves(load_opacities("planets")), strict=True
     ):
         np.testing.assert_array_equal(ours, theirs)
 

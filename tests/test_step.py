@@ -197,6 +197,29 @@ def test_steps_of_one_call_are_those_of_many():
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
+def test_a_discriminator_that_is_not_heard_learns_from_one_batch_in_two():
+    options = {"generator_steps": 1, "adversary_weight": 0.0, "anchor_weight": 1.0}
+    nets = compact(latent_dim=7)
+    always, seldom = (training_of(nets, discriminator_every=n, **options) for n in (1, 2))
+    run = compiled(seldom)
+    begun = begin(seldom)
+    first, info = run(jax.random.key(1), begun, batch())
+    expected, known = compiled(always)(jax.random.key(1), begun, batch())
+    for leaf, other in zip(jax.tree.leaves(first), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(leaf, other, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(info, known, rtol=1e-5)
+    second, info = run(jax.random.key(2), first, batch())
+    assert not changed(first.discriminator, second.discriminator)
+    assert changed(first.generator, second.generator)
+    assert np.isnan(info.discriminator_loss) and np.isfinite(info.anchor)
+    depth = jnp.asarray(np.random.default_rng(0).uniform(0.01, 0.02, (4, 8, 515)), jnp.float32)
+    theta = PARAMETERS.from_unit(jax.random.uniform(jax.random.key(3), (4, 8, 7)))
+    _, mean = jax.jit(partial(steps, training=seldom, layout=PUBLISHED))(
+        jax.random.key(1), begun, depth, theta
+    )
+    assert all(bool(jnp.isfinite(x)) for x in mean)
+
+
 def test_too_short_latents_cannot_be_anchored():
     with pytest.raises(ValueError, match="latent_dim >= 7"):
         training_of(compact(latent_dim=5), anchor_weight=1.0)
@@ -204,7 +227,13 @@ def test_too_short_latents_cannot_be_anchored():
 
 @pytest.mark.parametrize(
     "options",
-    [{"generator_steps": 0}, {"r1_weight": -1}, {"anchor_weight": -1}, {"ema_decay": 1}],
+    [
+        {"generator_steps": 0},
+        {"discriminator_every": 0},
+        {"r1_weight": -1},
+        {"anchor_weight": -1},
+        {"ema_decay": 1},
+    ],
 )
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match="training needs"):

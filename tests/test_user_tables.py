@@ -7,6 +7,8 @@ import jax
 import numpy as np
 import pytest
 
+from data_prep.opacities import add_gases
+from exogan_jax import Parameter, Parameters, forward_model
 from exogan_jax.files.opacities import load_opacities, save_opacities
 from exogan_jax.files.user_tables import bin_edges, read_opacities
 from exogan_jax.layout import PUBLISHED
@@ -197,3 +199,35 @@ def test_tables_are_saved_and_loaded(tmp_path, name, background):
     for a, b in zip(jax.tree.leaves(table), jax.tree.leaves(back), strict=True):
         np.testing.assert_allclose(b, a, rtol=3e-5, atol=1e-34)
     assert [path.name for path in tmp_path.iterdir()] == ["table.nc"]
+
+
+def test_a_gas_joins_the_embedded_ones(tmp_path, capsys):
+    path, out = write_taurex(tmp_path / "so2.h5", "SO2"), tmp_path / "more.nc"
+    add_gases.main([f"SO2={path}", "--out", str(out)])
+    assert "left out that a file does not cover" in " ".join(capsys.readouterr().out.split())
+    base, table = load_opacities("planets"), load_opacities(out)
+    assert table.gases == (*base.gases, "so2")
+    grid = np.asarray(table.wavelength_um)
+    assert 60 < grid.size < 70 and 2.5 < grid.min() and grid.max() < 5.0
+    rows = np.abs(np.asarray(base.wavelength_um) / grid[:, None] - 1).argmin(axis=1)
+    np.testing.assert_allclose(
+        table.absorption[:, :, :6], base.absorption[..., rows], rtol=1e-4, atol=1e-12
+    )
+    others = np.asarray(table.rayleigh)[[0, 5, 7, 8]]
+    np.testing.assert_allclose(others, np.asarray(base.rayleigh)[[0, 5, 6, 7]][:, rows], rtol=1e-5)
+    # At a node that both have, 1000 K and 1e6 Pa, the file's own cross-section.
+    node = np.argmin(np.abs(np.asarray(table.temperature) - 1000))
+    mean = np.tensordot(table.g_weight, table.absorption[node, -1, 6], axes=1)
+    np.testing.assert_allclose(mean, expected(grid)[1, 2], rtol=5e-3)
+    entries = [
+        Parameter("log10_so2", "so2", "dex", "SO2", -9.0, -1.0),
+        Parameter("mass", "mass", "M_J", "M", 0.1, 2.0),
+        Parameter("radius", "radius", "R_J", "R", 0.5, 1.5),
+        Parameter("temperature", "temperature", "K", "T", 500.0, 1500.0),
+    ]
+    forward = forward_model(table, Parameters(entries))
+    depth = [np.asarray(forward(np.array([x, 0.5, 1.0, 900.0]))) for x in (-9.0, -3.0)]
+    assert np.all(depth[1] > depth[0])
+    with pytest.raises(SystemExit):
+        add_gases.main([f"H2O={path}", "--out", str(out)])
+    assert "H2O is among the table's gases" in " ".join(capsys.readouterr().err.split())

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 
 from exogan_jax.layout import PUBLISHED, Layout
 
-DEFAULT_MODEL = "physical"
+DEFAULT_MODEL = "planets"
 FORMAT = "exogan-jax model 1"
 
 

@@ -39,25 +39,23 @@ from exogan_jax.files.atomic import replacing
 from exogan_jax.physics.opacity import OpacityTable, make_table
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3
 
-EMBEDDED = {name: f"opacities_{name}.nc" for name in ("published", "physical", "planets")}
+EMBEDDED = {name: f"opacities_{name}.nc" for name in ("planets", "published")}
 
 
 def load_opacities(name_or_path: str | os.PathLike[str] | None = None) -> OpacityTable:
     """Loads an opacity table.
 
     Args:
-      name_or_path: None or "physical" for the embedded table for real planets (R = 100, 0.30-50.2
-        um); "published" for the one that reproduces the published training set, whose opacities do
-        not depend on temperature; or a NetCDF file in this module's format.
-        "planets": repaired, 300-3000 K, with Na and K; it replaces "physical" together with its
-        weights.
+      name_or_path: None or "planets" for the embedded table for real planets (R = 100, 0.30-50.2
+        um, 300-3000 K); "published" for the one that reproduces the published training set, whose
+        opacities do not depend on temperature; or a NetCDF file in this module's format.
 
     Raises:
       FileNotFoundError: no such file.
       ValueError: not a NetCDF file, or a variable is missing or ill-formed; names it.
     """
     if name_or_path is None or name_or_path in EMBEDDED:
-        name = EMBEDDED["physical" if name_or_path is None else str(name_or_path)]
+        name = EMBEDDED["planets" if name_or_path is None else str(name_or_path)]
         source = importlib.resources.files("exogan_jax") / "assets" / name
         with importlib.resources.as_file(source) as embedded:
             return load_opacities(embedded)

@@ -11,6 +11,7 @@ of an atmosphere, so that a file means the same whatever is retrieved:
     mass = 1.2                            ; M_J
     [Atmosphere]
     tp_iso_temp = 1400                    ; K
+    clouds_pressure = 1e4                 ; Pa, of the top of a grey cloud
     active_gases = H2O, CO2
     active_gases_mixratios = 1e-4, 1e-5
 
@@ -42,6 +43,7 @@ _SCALARS = {
     "mass": ("planet", "mass", "M_J"),
     "radius": ("planet", "radius", "R_J"),
     "temperature": ("atmosphere", "tp_iso_temp", "K"),
+    "cloud_top": ("atmosphere", "clouds_pressure", "Pa"),
 }
 
 

@@ -104,6 +104,14 @@ def read_opacities(
     )
 
 
+def wavelengths_covered(files: Mapping[str, str | os.PathLike[str]]) -> tuple[float, float]:
+    """Shortest and longest wavelength [um] that all of some files hold. Raises as
+    `read_opacities`.
+    """
+    edges = [_load(gas, Path(path)).table.wnedges for gas, path in files.items()]
+    return max(1e4 / e[-1] for e in edges), min(1e4 / e[0] for e in edges)
+
+
 def bin_edges(wavelength_um: Float[np.ndarray, " w"]) -> Float[np.ndarray, " w+1"]:
     """Edges of bins around descending centres: the geometric means of neighbours, descending."""
     inner = np.sqrt(wavelength_um[:-1] * wavelength_um[1:])

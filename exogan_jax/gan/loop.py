@@ -33,7 +33,8 @@ def steps(
       training, layout: static.
 
     Returns:
-      the state after the last of them, and the mean of their `GANInfo`.
+      the state after the last of them, and the mean of their `GANInfo`, of the discriminator's over
+      the steps that it made.
     """
 
     def one(state: GANState, batch: tuple[Array, Array]) -> tuple[GANState, GANInfo]:
@@ -41,4 +42,4 @@ def steps(
         return step(jax.random.fold_in(key, state.step), state, values, training)
 
     state, infos = jax.lax.scan(one, state, (depth, theta))
-    return state, jax.tree.map(jnp.mean, infos)
+    return state, jax.tree.map(jnp.nanmean, infos)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -46,7 +47,9 @@ class GANState(NamedTuple):
 
 
 class GANInfo(NamedTuple):
-    """Diagnostics of one step, scalars, before the update that they describe."""
+    """Diagnostics of one step, scalars, before the update that they describe. Those of the
+    discriminator are NaN where it made none.
+    """
 
     discriminator_loss: Array  # the objective's; the paper's is 1.386 at chance; without R1
     generator_loss: Array  # the paper's: 0.693 at chance; mean over the generator's steps
@@ -77,6 +80,8 @@ class Training:
         anchor loss measures them.
       adversary_weight: of the adversary's verdict in the generator's loss; 1 is the paper's. 0
         leaves it out, and the discriminator learns without being heard.
+      discriminator_every: batches of which the discriminator sees one; 1 is the paper's. Where it
+        is not heard, there is no need of more.
       ema_decay: the generator for use is the mean of its past with this decay per batch, in [0, 1).
         0 keeps the latest, as the paper does.
       axis_name: mapped axis (of `jax.pmap` or `jax.vmap`) over which gradients, statistics and
@@ -98,6 +103,7 @@ class Training:
     anchor_weight: float = 0.0
     anchor_coordinates: Callable[[Array], Array] = lambda difference: difference
     adversary_weight: float = 1.0
+    discriminator_every: int = 1
     ema_decay: float = 0.0
     axis_name: str | None = None
 
@@ -106,11 +112,12 @@ class Training:
             known = ", ".join(losses.OBJECTIVES)
             raise ValueError(f"unknown objective {self.objective!r}: choose one of {known}")
         weights = self.r1_weight, self.anchor_weight, self.adversary_weight
-        if self.generator_steps < 1 or min(weights) < 0 or not 0 <= self.ema_decay < 1:
+        counts = self.generator_steps, self.discriminator_every
+        if min(counts) < 1 or min(weights) < 0 or not 0 <= self.ema_decay < 1:
             raise ValueError(
-                "training needs generator_steps >= 1, r1_weight, anchor_weight and "
-                f"adversary_weight >= 0 and 0 <= ema_decay < 1, got {self.generator_steps}, "
-                f"{', '.join(map(str, weights))}, {self.ema_decay}"
+                "training needs generator_steps and discriminator_every >= 1, r1_weight, "
+                "anchor_weight and adversary_weight >= 0 and 0 <= ema_decay < 1, got "
+                f"{', '.join(map(str, (*counts, *weights, self.ema_decay)))}"
             )
         if self.anchor_weight and self.networks.latent_dim < len(self.parameters):
             raise ValueError(
@@ -154,7 +161,12 @@ def step(
     """
     real = jax.vmap(training.networks.draw)(batch)
     discriminator_key, *generator_keys = jax.random.split(key, 1 + training.generator_steps)
-    state, judged = _discriminator_step(discriminator_key, state, real, training)
+    learn = partial(_discriminator_step, training=training)
+    if training.discriminator_every > 1:
+        turn = state.step % training.discriminator_every == 0
+        state, judged = jax.lax.cond(turn, learn, _skip, discriminator_key, state, real)
+    else:
+        state, judged = learn(discriminator_key, state, real)
     played = []
     for generator_key in generator_keys:
         state, one = _generator_step(generator_key, state, real, batch.theta, training)
@@ -169,9 +181,15 @@ def step(
     return state, GANInfo(loss, generator_loss, real_logit, fake_logit, r1, anchor)
 
 
+def _skip(key: Array, state: GANState, real: Array) -> tuple[GANState, tuple[Array, ...]]:
+    """No step of the discriminator, nor its diagnostics."""
+    del key, real
+    return state, (jnp.full((), jnp.nan),) * 4
+
+
 def _discriminator_step(
     key: Array, state: GANState, real: Array, training: Training
-) -> tuple[GANState, tuple[Array, Array, Array, Array]]:
+) -> tuple[GANState, tuple[Array, ...]]:
     nets, game = training.networks, losses.OBJECTIVES[training.objective]
     z = _latents(key, len(real), training)
     fake, _ = _apply(nets.generator, state.generator.params, state.generator.stats, z)

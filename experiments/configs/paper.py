@@ -35,6 +35,7 @@ def get_config() -> ConfigDict:
             "n_evaluated": 64,  # spectra to inpaint
             "learning_rate": 2e-4,
             "discriminator_rate": 2e-4,
+            "b1": 0.5,
             "b2": 0.999,
             "final_rate_fraction": 1.0,  # constant
             "objective": "paper",  # or "hinge", "relativistic"
@@ -42,6 +43,7 @@ def get_config() -> ConfigDict:
             "r1_weight": 0.0,
             "anchor_weight": 0.0,
             "adversary_weight": 1.0,
+            "discriminator_every": 1,
             "chosen_by": "parameter_error",
             "ema_decay": 0.0,
             "n_held_out": 64,

@@ -48,5 +48,7 @@ def get_config() -> ConfigDict:
     config.layout = LAYOUT
     config.opacities = "planets"
     config.options.latent_dim = len(PARAMETERS)
+    config.n_spectra = 360_000
+    config.n_steps = 80_000
     config.seed = 2
     return config

@@ -17,11 +17,11 @@ def get_config() -> ConfigDict:
         {
             "name": "published",
             "layout": PUBLISHED,  # the problem: wavelengths, sections, parameters and their bounds
-            "opacities": "published",  # or "physical", or a file
+            "opacities": "published",  # or "planets", or a file
             "network": "altitude",
             "options": {
                 "latent_dim": len(PUBLISHED.parameters),  # see gan/anchor.py
-                "n_components": 96,
+                "n_components": 256,
                 "width": 512,
                 "depth": 4,
                 "discriminator_width": 256,
@@ -32,20 +32,22 @@ def get_config() -> ConfigDict:
             "anchor_weight": 1e4,
             "anchor_power": 0.5,
             "adversary_weight": 0.0,
+            "discriminator_every": 8,  # it is not heard, but ships
             "seed": 0,
             "data": "memory",  # or "simulator", or the folder of a TFDS dataset
             "simulator_chunk": 2,  # an accelerator takes hundreds
             "n_spectra": 250_000,  # in memory
             "parallel": "jit",  # or "pmap"
             "batch_size": 256,
-            "n_steps": 50_000,
+            "n_steps": 64_000,
             "steps_per_call": 200,
-            "checkpoint_every": 2_000,  # steps
-            "evaluate_every": 4_000,
+            "checkpoint_every": 4_000,  # steps
+            "evaluate_every": 8_000,
             "n_evaluated": 0,  # spectra to inpaint
             "chosen_by": "level_error",  # which evaluation chooses the best checkpoint
             "learning_rate": 1.5e-3,  # of the generator
             "discriminator_rate": 5e-4,
+            "b1": 0.9,  # of the generator's Adam
             "b2": 0.99,  # of Adam; with 0.999 and a rate of 2e-3 training came apart at step 10,000
             "final_rate_fraction": 0.01,  # cosine decay to this fraction
             "objective": "paper",  # or "hinge", "relativistic"

@@ -28,6 +28,8 @@ from exogan_jax.gan.nets import Networks, networks
 from exogan_jax.gan.step import GANState, Player, Training
 from exogan_jax.physics.opacity import OpacityTable
 
+_PAPER_B1 = 0.5  # of Adam, for the player of a game
+
 
 class Whitenings(NamedTuple):
     """The coordinates in which a compact pair works."""
@@ -71,11 +73,11 @@ def measure_whitenings(config: ConfigDict, spectra: Spectra, nets: Networks) -> 
 def build(config: ConfigDict, whitenings: Whitenings | None, nets: Networks) -> Training:
     """How the networks are trained."""
 
-    def optimizer(rate: float, steps_per_batch: int) -> optax.GradientTransformation:
+    def optimizer(rate: float, steps_per_batch: int, b1: float) -> optax.GradientTransformation:
         # The generator's optimiser counts its own steps.
         n = config.n_steps * steps_per_batch
         schedule = optax.cosine_decay_schedule(rate, n, alpha=config.final_rate_fraction)
-        return optax.adam(schedule, b1=0.5, b2=config.b2)
+        return optax.adam(schedule, b1=b1, b2=config.b2)
 
     coordinates: dict[str, Any] = {}
     if whitenings is not None:
@@ -86,13 +88,14 @@ def build(config: ConfigDict, whitenings: Whitenings | None, nets: Networks) -> 
     return Training(
         networks=nets,
         parameters=config.layout.parameters,
-        generator_optimizer=optimizer(config.learning_rate, config.generator_steps),
-        discriminator_optimizer=optimizer(config.discriminator_rate, 1),
+        generator_optimizer=optimizer(config.learning_rate, config.generator_steps, config.b1),
+        discriminator_optimizer=optimizer(config.discriminator_rate, 1, _PAPER_B1),
         objective=config.objective,
         generator_steps=config.generator_steps,
         r1_weight=config.r1_weight,
         anchor_weight=config.anchor_weight,
         adversary_weight=config.adversary_weight,
+        discriminator_every=config.discriminator_every,
         ema_decay=config.ema_decay,
         axis_name=parallel.AXIS if config.parallel == "pmap" else None,
         **coordinates,

@@ -1,0 +1,168 @@
+"""Fast answers against nested sampling with the forward model itself: six observations of planets
+that are in the training of no model.
+
+pip install nautilus-sampler
+python -m experiments.validate_posterior [--only planets] [--seed 1]
+
+WFC3-like data (1.1-1.7 um, 50 ppm), PRISM-like (0.6-5.3 um, 30 ppm) and such as no instrument takes
+at once (0.5-15 um, 20 ppm), of one planet in each model's world; the same likelihood and prior.
+What is compared is the distribution of each parameter, by the Jensen-Shannon divergence of the two
+in bins that hold a tenth of the nested samples each. It has a floor: equal distributions known by n
+samples differ by about 1/n nat.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from exogan_jax.api import retrieve
+from exogan_jax.parameters import Parameters
+from exogan_jax.physics.forward import ForwardModel
+from exogan_jax.physics.observation import Observation, binning_operator
+from exogan_jax.retrieval.weighted import weighted_quantile
+from experiments.evaluate import physics_of
+
+KINDS = {"WFC3": (1.1, 1.7, 5e-5), "PRISM": (0.6, 5.3, 3e-5), "wide": (0.5, 15.0, 2e-5)}
+#: By role: a planet of each world whose gases show, but CO.
+PLANETS: dict[str, dict[str, float]] = {
+    "planets": {
+        "h2o": -3.3, "co2": -5.0, "co": -4.0, "ch4": -6.0, "na": -6.0, "k": -7.0,
+        "mass": 0.5, "radius": 1.1, "temperature": 1100.0, "cloud_top": 3.5, "haze_strength": 0.5,
+    },
+    "published": {
+        "h2o": -3.3, "co2": -5.0, "co": -4.0, "ch4": -6.0,
+        "mass": 1.1, "radius": 1.2, "temperature": 1450.0,
+    },
+}  # fmt: skip
+_BINS = 10
+_BATCH = 256  # of the forward model
+
+
+def observe(
+    name: str, physics: ForwardModel, kind: str, seed: int
+) -> tuple[Observation, np.ndarray]:
+    """One observation of the planet of a world, and its theta."""
+    low, high, sigma = KINDS[kind]
+    theta = np.array([PLANETS[name][role] for role in physics.parameters.roles])
+    grid = np.asarray(physics.wavelength_um, np.float64)
+    seen = (grid > low) & (grid < high)
+    depth = np.asarray(physics(theta), np.float64)[seen]
+    depth += sigma * np.random.default_rng(seed).normal(size=depth.size)
+    return Observation(grid[seen], np.zeros(depth.size), depth, np.full(depth.size, sigma)), theta
+
+
+def log_likelihood(
+    physics: ForwardModel, observation: Observation
+) -> Callable[[np.ndarray], np.ndarray]:
+    """From theta (n, d) to log likelihoods (n,), at the points that the bins touch."""
+    wavelength, half_width, depth, sigma = (np.asarray(x) for x in observation[:4])
+    operator = binning_operator(wavelength, half_width, np.asarray(physics.wavelength_um))
+    touched = np.flatnonzero((operator != 0).any(axis=0))
+    few = physics.at_points(touched)
+    operator = jnp.asarray(operator[:, touched], jnp.float32)
+    reference = float(np.median(depth))
+    data = jnp.asarray(1e6 * (depth - reference), jnp.float32)
+    error = jnp.asarray(1e6 * sigma, jnp.float32)
+
+    @jax.jit
+    def run(few: ForwardModel, theta: jax.Array) -> jax.Array:
+        def one(theta: jax.Array) -> jax.Array:
+            made = operator @ (1e6 * (few(theta) - reference))
+            value = -0.5 * jnp.square((made - data) / error).sum()
+            return jnp.where(few.exists(theta), value, -1e10)
+
+        return jax.lax.map(one, theta, batch_size=2)
+
+    def of(theta: np.ndarray) -> np.ndarray:
+        n = len(theta)
+        rows = np.arange(-(-n // _BATCH) * _BATCH).clip(max=n - 1)
+        padded = np.asarray(theta, np.float32)[rows].reshape(-1, _BATCH, theta.shape[1])
+        return np.concatenate([np.asarray(run(few, jnp.asarray(part))) for part in padded])[:n]
+
+    return of
+
+
+def nested(
+    likelihood: Callable[[np.ndarray], np.ndarray], parameters: Parameters, seed: int
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Weighted samples of the posterior by nautilus (Lange 2023), and the calls that they took."""
+    from nautilus import Sampler
+
+    def prior(unit: np.ndarray) -> np.ndarray:
+        return np.asarray(parameters.from_unit(jnp.asarray(unit, jnp.float32)))
+
+    sampler = Sampler(prior, likelihood, len(parameters), n_live=2000, vectorized=True, seed=seed)
+    sampler.run(verbose=False, n_eff=10_000)
+    theta, log_weight, _ = sampler.posterior()
+    return theta, np.exp(log_weight - log_weight.max()), sampler.n_like
+
+
+def divergences(
+    ours: np.ndarray, our_weight: np.ndarray, theirs: np.ndarray, their_weight: np.ndarray
+) -> np.ndarray:
+    """Jensen-Shannon divergence [nat] of each column."""
+    out = []
+    for a, b in zip(ours.T, theirs.T, strict=True):
+        order = np.argsort(b)
+        share = np.cumsum(their_weight[order]) / their_weight.sum()
+        edges = b[order][np.searchsorted(share, np.arange(1, _BINS) / _BINS)]
+        p, q = (
+            np.bincount(np.searchsorted(edges, x), weights=w, minlength=_BINS) / w.sum()
+            for x, w in ((a, our_weight), (b, their_weight))
+        )
+        m = 0.5 * (p + q)
+        terms = [x * np.log(np.where(x > 0, x, 1) / np.where(m > 0, m, 1)) for x in (p, q)]
+        out.append(0.5 * float(np.sum(terms)))
+    return np.array(out)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--only", choices=PLANETS, help="one of the worlds")
+    parser.add_argument("--kind", choices=KINDS, help="one of the kinds of data")
+    parser.add_argument("--seed", type=int, default=1, help="of the noise and of both samplers")
+    parser.add_argument("--kept", type=int, default=64, help="states kept of each walker")
+    args = parser.parse_args(argv)
+    console = Console()
+    every: list[float] = []
+    for name in [args.only] if args.only else list(PLANETS):
+        model, physics = physics_of(name)
+        parameters = model.layout.parameters
+        for kind in [args.kind] if args.kind else list(KINDS):
+            observation, truth = observe(name, physics, kind, args.seed)
+            began = time.perf_counter()
+            found = retrieve(observation, model, seed=args.seed, n_kept=args.kept)[0]
+            seconds = time.perf_counter() - began
+            began = time.perf_counter()
+            theta, weight, calls = nested(
+                log_likelihood(physics, observation), parameters, args.seed
+            )
+            off = divergences(found.samples, found.weights, theta, weight)
+            every += list(off)
+            table = Table(
+                title=f"{name}, {kind}: fast {seconds:.0f} s, {found.effective_sample_size:.0f} "
+                f"effective; nested {time.perf_counter() - began:.0f} s, {calls} calls"
+            )
+            for heading in ("parameter", "truth", "fast", "nested", "divergence [nat]"):
+                table.add_column(heading, justify="left" if heading == "parameter" else "right")
+            for i, p in enumerate(parameters):
+                cells = [f"{truth[i]:.3f}"]
+                for x, w in ((found.samples, found.weights), (theta, weight)):
+                    low, middle, high = weighted_quantile(x[:, i : i + 1], w)[:, 0]
+                    cells.append(f"{middle:.3f} -{middle - low:.3f} +{high - middle:.3f}")
+                table.add_row(p.name, *cells, f"{off[i]:.4f}")
+            console.print(table)
+    console.print(f"divergence: median {np.median(every):.4f}, worst {np.max(every):.4f} nat")
+
+
+if __name__ == "__main__":
+    main()
