@@ -30,6 +30,7 @@ _STRUCTURE = 6.5
 #: flagged wrongly for widths of 0.003 to 0.2; of truths 3 sigma beyond a bound 80 % are flagged,
 #: from 5 sigma on 88 % (of a width of 0.2, 34 and 87 %).
 _CONSTRAINED, _NEXT, _SHARE_NEXT, _TENTH, _SHARE_TENTH = 0.4, 0.02, 0.3, 0.1, 0.2
+_ROUNDING = 1e-6  # of a share in float32
 #: Roles whose end is no limit of the model: beyond it the spectrum stays as it is there. Of gases,
 #: the lower one.
 _OPEN_LOW, _OPEN_HIGH = ("haze_strength", "cloud_fraction"), ("cloud_top", "cloud_fraction")
@@ -95,7 +96,7 @@ def judge(
         "poor_fit": is_poor(chi2, max(residuals.size - determined, 1.0)),
         "structured_residuals": is_structured(residuals),
         "generator_off": off is not None and off.size > 0 and _rms(off) > _OFF,
-        "featureless": residuals.size > 0 and flat_chi2(bins) - chi2 < _FEATURES,
+        "featureless": is_featureless(flat_chi2(bins), chi2, residuals.size),
         "uninformative": bool(free.any()) and bool((narrowed[free] > _NARROWER).all()),
         "few_effective_samples": effective < _FEW * len(weights),
     }
@@ -141,7 +142,7 @@ def _piles_up(
     """Which columns of distances from a bound, as shares of the range, are densest at 0."""
     far = weighted_quantile(distance, weights, (0.95,))[0]
     next_to = weights @ (distance < _NEXT)
-    nearest = weights @ (distance < _TENTH * far)
+    nearest = weights @ (distance < _TENTH * far + _ROUNDING)
     return (far < _CONSTRAINED) & (next_to > _SHARE_NEXT) & (nearest > _SHARE_TENTH)
 
 
@@ -155,6 +156,17 @@ def is_poor(chi2: float, freedom: float) -> bool:
     spread = 2 / (9 * freedom)  # Wilson & Hilferty: the cube root is normal
     deviate = (math.cbrt(chi2 / freedom) - (1 - spread)) / math.sqrt(spread)
     return deviate > _DEVIATE and chi2 / freedom > _LEAST_REDUCED
+
+
+def is_featureless(flat: float, chi2: float, n_bins: int) -> bool:
+    """Whether one depth for all wavelengths fits, and as well as the best spectrum.
+
+    Args:
+      flat: its chi-square.
+      chi2: the best spectrum's.
+      n_bins: that they are of.
+    """
+    return n_bins > 0 and flat - chi2 < _FEATURES and not is_poor(flat, max(n_bins - 1, 1))
 
 
 def structure(residuals: Float[np.ndarray, " p"]) -> float:
