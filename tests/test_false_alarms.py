@@ -1,5 +1,7 @@
 """Inputs that a model knows and those that it does not, and what counts as a false alarm."""
 
+import io
+
 import jax
 import numpy as np
 import pytest
@@ -92,9 +94,9 @@ def test_report_counts_kinds_and_what_is_wrong():
     ]
     flags = [flag for _, flag in pairs]
     table = report([case for case, _ in pairs], flags, PARAMETERS)
-    console = Console(width=120, record=True, quiet=True)
+    console = Console(width=120, file=io.StringIO())
     console.print(table)
-    text = "\n".join(" ".join(line.split()) for line in console.export_text().splitlines())
+    text = "\n".join(" ".join(line.split()) for line in console.file.getvalue().splitlines())
     assert "inside │ 3 │ 2 │ featureless 1, poor_fit 1, generator_off 1" in text
     assert "inside, wrongly │ 3 │ 1 │ poor_fit 1, generator_off 1" in text
     assert "50 K │ 1 │ 1 │ at_bound:temperature 1" in text
