@@ -6,8 +6,10 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from exogan_jax.files.physics import physics_of
 from exogan_jax.files.weights import load_model
 from exogan_jax.gan.model import Model
+from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.physics.observation import Observation
 from exogan_jax.retrieval import catalogue
 from exogan_jax.retrieval.priors import Priors
@@ -22,6 +24,7 @@ def retrieve(
     names: Sequence[str] | None = None,
     priors: Priors | Sequence[Priors | None] | None = None,
     settings: Settings | None = None,
+    physics: ForwardModel | None = None,
     chunk: int = 8,
     progress: Callable[[int, int], None] | None = None,
     on_result: Callable[[Retrieval], None] | None = None,
@@ -35,6 +38,8 @@ def retrieve(
       priors: what is known of parameters, by name or role: `{"mass": "0.28+-0.03",
         "temperature": "700..1200"}`, or objects of `exogan_jax.priors`; one mapping for all
         observations, or a sequence with one (or None) each. None: uniform in the model's bounds.
+      physics: the model's problem's forward model, that its fits are held against (see the flag
+        `generator_off`); None: that of the model's own opacities where they ship, else none.
       names, chunk, progress, on_result: see `retrieval.catalogue.retrieve`.
       settings: see `retrieval.settings.Settings`; None for the defaults.
       **changes: fields of the settings by name, such as `seed=1` or `likelihood="paper"`.
@@ -47,12 +52,14 @@ def retrieve(
       ValueError: an unusable observation, prior or option.
       TypeError: a change that is no field of the settings.
     """
+    model = load_model() if model is None else model
     return catalogue.retrieve(
         [observations] if isinstance(observations, Observation) else observations,
-        load_model() if model is None else model,
+        model,
         dataclasses.replace(settings or Settings(), **changes),
         names=names,
         priors=priors,
+        physics=physics_of(model) if physics is None else physics,
         chunk=chunk,
         progress=progress,
         on_result=on_result,

@@ -22,6 +22,7 @@ from exogan_jax.files import posteriors, report, weights
 from exogan_jax.files.par import truth_of
 from exogan_jax.files.spectra import read_spectrum, write_spectrum
 from exogan_jax.layout import PUBLISHED
+from exogan_jax.retrieval.flags import explain
 from exogan_jax.retrieval.settings import Settings
 
 FIGURES = ["aspa.png", "corner.png", "histograms.png", "spectrum.png"]
@@ -86,6 +87,17 @@ def test_the_table_fits_80_columns(spread):
     assert max(map(len, lines)) <= 80 and len(lines) == 3
     assert " ".join(lines[0].split()) == "spectrum H2O CO2 CO CH4 M [M_J] R [R_J] T [K] chi2"
     assert all(line.count("±") == 7 and "…" not in line[9:] for line in lines[1:])
+
+
+def test_flags_are_explained_on_the_screen():
+    made = dataclasses.replace(make_retrieval("a", n_samples=64), flags=("poor_fit,at_bound:mass",))
+    console = Console(width=80, height=25, file=io.StringIO())
+    report.print_report(made, [None], console)
+    text = console.file.getvalue()
+    words = " ".join(text.split())
+    assert f"! poor_fit: {explain('poor_fit')}" in words
+    assert f"! at_bound:mass: {explain('at_bound')}" in words
+    assert len(text.splitlines()) <= 25
 
 
 def test_what_has_no_room_is_said_to_be_in_the_table():

@@ -12,6 +12,7 @@ from fake_results import OTHER, make_observation, make_retrieval
 from exogan_jax.files import posteriors
 from exogan_jax.files.atomic import replacing
 from exogan_jax.layout import PUBLISHED, Layout
+from exogan_jax.retrieval.flags import MEANINGS
 from exogan_jax.retrieval.result import Posterior
 
 ATTRS = {"seed": 7, "model": "published", "star_radius": 0.8, "input_sha256": "ab", "note": "a\nb"}
@@ -136,6 +137,17 @@ def test_summary_is_ecsv_with_units(tmp_path):
     assert set(wanted) <= set(table.colnames)
     assert str(table["temperature_q50"].unit) == "K"
     np.testing.assert_allclose(table["temperature_q50"].value, retrieval.quantiles()[:, 1, 6])
+
+
+def test_summary_says_what_its_flags_mean(tmp_path):
+    flags = ("poor_fit,at_bound:temperature", "")
+    made = dataclasses.replace(make_retrieval("a", "b"), flags=flags)
+    posteriors.write_summary(tmp_path / "summary.ecsv", made)
+    table = QTable.read(tmp_path / "summary.ecsv", format="ascii.ecsv")
+    assert table["flags"][0] == flags[0]
+    assert set(table.meta["flags"]) == {"poor_fit", "at_bound:temperature"}
+    assert table.meta["flags"]["poor_fit"] == MEANINGS["poor_fit"]
+    assert "flags" not in make_retrieval("a").summary().meta
 
 
 def test_a_failed_write_keeps_the_old_file(tmp_path):

@@ -99,6 +99,17 @@ def test_default_model_ships_and_draws_plausible_arrays():
     assert {"data", "training", "limits"} <= set(model_card())
 
 
+def test_a_model_knows_its_opacities(tmp_path):
+    assert [load_model(name).opacities for name in ("physical", "published")] == [
+        "physical", "published"
+    ]  # fmt: skip
+    model = tiny("compact", width=8, depth=1, latent_dim=5)
+    save_model(tmp_path / "tiny.safetensors", model, {"training": {"opacities": "mine.nc"}})
+    assert load_model(tmp_path / "tiny.safetensors").opacities == "mine.nc"
+    save_model(tmp_path / "tiny.safetensors", model, {})
+    assert load_model(tmp_path / "tiny.safetensors").opacities == ""
+
+
 def test_what_is_no_model_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="neither a file nor a shipped model"):
         load_model(tmp_path / "none.safetensors")

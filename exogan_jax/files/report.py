@@ -14,6 +14,7 @@ from rich.text import Text
 
 from exogan_jax.files import headers
 from exogan_jax.parameters import Parameter
+from exogan_jax.retrieval.flags import explain, split
 from exogan_jax.retrieval.result import Posterior, Retrieval
 
 _LETTERS = {"mass": "M", "radius": "R", "temperature": "T"}
@@ -120,9 +121,10 @@ def print_report(
         chi2, size = posterior.reduced_chi2, posterior.effective_sample_size
         title = f"{posterior.name}: reduced chi-square {chi2:.2f}, "
         title += f"{size:.0f} of {len(posterior.weights)} samples effective"
-        flags = f" ({posterior.flags})" if posterior.flags else ""
-        console.print(Text(title + flags))
+        console.print(Text(title))
         console.print(one_spectrum(posterior, truths[0]))
+        for flag in split(posterior.flags):
+            console.print(Text(f"! {flag}: {explain(flag)}"))
         return
     shown = retrieval[: max(console.height - 9, 5)]
     table = many_spectra(shown, console.width)
@@ -133,7 +135,7 @@ def print_report(
     if hidden:
         console.print(f"{hidden} more parameter{'s' * (hidden > 1)} in summary.ecsv")
     if any(shown.flags):
-        console.print("! see the column flags of summary.ecsv")
+        console.print("! see the flags of summary.ecsv and, above its table, what they mean")
 
 
 def print_models(console: Console | None = None) -> None:

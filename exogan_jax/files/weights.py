@@ -108,6 +108,7 @@ def load_model(name_or_path: str | os.PathLike[str] | None = None) -> Model:
             error=(LevelError if "level" in tree["error"] else GeneratorError)(**tree["error"]),
             encoder=tree.get("encoder"),
             encoder_options=_options(header.get("encoder", "{}")),
+            opacities=str(json.loads(header["card"]).get("training", {}).get("opacities", "")),
         )
         model.networks  # noqa: B018  (unknown names and options raise here)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -36,7 +36,7 @@ class GeneratorError(NamedTuple):
     jax.tree_util.register_dataclass,
     data_fields=("generator", "discriminator", "error", "encoder"),
     meta_fields=("layout", "network", "options", "encoder_options"),
-    drop_fields=("name",),  # so that one program serves models of all names
+    drop_fields=("name", "opacities"),  # so that one program serves models of all names
 )
 @dataclasses.dataclass(frozen=True)
 class Model:
@@ -55,6 +55,8 @@ class Model:
     encoder: Any = None  # Flax variables; None: there is none
     encoder_options: tuple[tuple[str, Any], ...] = ()  # keyword arguments of `npe.Encoder`
     name: str = dataclasses.field(default="", compare=False)
+    #: Name of the table that its training spectra came from; "": not known.
+    opacities: str = dataclasses.field(default="", compare=False)
 
     @property
     def networks(self) -> Networks:

@@ -6,7 +6,7 @@ import dataclasses
 import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,18 +14,29 @@ import numpy as np
 
 from exogan_jax.gan.model import Model
 from exogan_jax.layout import Layout
+from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.physics.observation import Observation, check
 from exogan_jax.retrieval import likelihood
-from exogan_jax.retrieval.compared import LIKELIHOODS, Target, n_usable
+from exogan_jax.retrieval.compared import LIKELIHOODS, Target
 from exogan_jax.retrieval.fitting import Summary, n_chains, retrieve_one
-from exogan_jax.retrieval.latent_prior import LatentPrior, latent_prior
-from exogan_jax.retrieval.priors import NOT_ANCHORED, Priors, resolve_each
+from exogan_jax.retrieval.forward_check import check_physics, true_spectrum
+from exogan_jax.retrieval.judge import judge
+from exogan_jax.retrieval.latent_prior import latent_prior
+from exogan_jax.retrieval.marginals import Marginals, clipped, marginals
+from exogan_jax.retrieval.priors import NOT_ANCHORED, Priors, Resolved, resolve_each
+from exogan_jax.retrieval.residuals import Bins, compared_bins, residuals
 from exogan_jax.retrieval.result import Retrieval, concatenate
 from exogan_jax.retrieval.settings import Settings
 
-POOR_FIT = 3.0  # reduced chi-square above which a fit is flagged
 _STEPS = 16, 64, 16  # of bins, of grid points that they touch, of bins that cross sections
-FEW = 0.1  # of the samples: fewer effective ones are flagged
+
+
+class _Asked(NamedTuple):
+    """One observation, as it is retrieved and judged."""
+
+    target: Target
+    bins: Bins
+    prior: Marginals
 
 
 def retrieve(
@@ -35,6 +46,7 @@ def retrieve(
     *,
     names: Sequence[str] | None = None,
     priors: Priors | Sequence[Priors | None] | None = None,
+    physics: ForwardModel | None = None,
     chunk: int = 8,
     progress: Callable[[int, int], None] | None = None,
     on_result: Callable[[Retrieval], None] | None = None,
@@ -56,6 +68,8 @@ def retrieve(
       names: one per observation, distinct; the default is "0", "1", ...
       priors: of parameters by name or role, for all observations or one mapping (or None) each; see
         `priors.resolve`. The latents must be anchored to the parameters.
+      physics: the forward model of the model's problem, that each best fit is held against; None:
+        that is not checked.
       chunk: observations per compiled call. Memory grows with chunk x n_starts.
       progress: called with (observations done, observations in all) after each chunk.
       on_result: called with each chunk's `Retrieval` as it is done, to save it.
@@ -65,7 +79,7 @@ def retrieve(
 
     Raises:
       ValueError: an observation is unusable (see `physics.observation.check`), an option is out
-        of range, or the model cannot use a prior.
+        of range, the model cannot use a prior, or `physics` is of another problem.
     """
     settings = settings.for_model(model.encoder is not None)
     if chunk < 1:
@@ -77,20 +91,23 @@ def retrieve(
         raise ValueError("names must be distinct, one per observation")
     grid_um = model.layout.wavelength_um
     checked = [check(o, name, grid_um) for o, name in zip(observations, names, strict=True)]
-    prior_of = _latent_priors(priors, names, model)
+    prior_of = _resolved(priors, names, model)
+    if physics is not None:
+        check_physics(physics, model.layout)
     sizes = padded_sizes(checked, model.layout)
     chunk = min(chunk, len(checked))
     keys = keys_of(names, settings.seed)
-    prepare = LIKELIHOODS[settings.likelihood].target
     static = dataclasses.replace(settings, seed=0)  # is in the keys: another compiles nothing
     parts = []
     for start in range(0, len(checked), chunk):
         stop = min(start + chunk, len(checked))
-        targets = [prepare(checked[i], model, prior_of[i], *sizes) for i in range(start, stop)]
+        asked = [
+            _asked(checked[i], model, prior_of[i], settings, sizes) for i in range(start, stop)
+        ]
         rows = [min(i, stop - start - 1) for i in range(chunk)]  # the last chunk is padded
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(targets[i] for i in rows))
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(asked[i].target for i in rows))
         found = _retrieve_all(keys[start + np.array(rows)], model, stacked, settings=static)
-        part = _collect(names[start:stop], targets, found, model, settings)
+        part = _collect(names[start:stop], asked, found, model, physics, settings)
         parts.append(part)
         if on_result is not None:
             on_result(part)
@@ -99,15 +116,28 @@ def retrieve(
     return concatenate(parts)
 
 
-def _latent_priors(
+def _resolved(
     priors: Priors | Sequence[Priors | None] | None, names: Sequence[str], model: Model
-) -> list[LatentPrior]:
-    """Of each observation."""
-    parameters, networks = model.layout.parameters, model.networks
-    resolved = resolve_each(priors, names, parameters)
-    if not networks.anchored and any(prior is not None for own in resolved for prior in own):
+) -> list[Resolved]:
+    """Priors of each observation."""
+    resolved = resolve_each(priors, names, model.layout.parameters)
+    given = any(prior is not None for own in resolved for prior in own)
+    if given and not model.networks.anchored:
         raise ValueError(NOT_ANCHORED)
-    return [latent_prior(own, parameters, networks.latent_dim) for own in resolved]
+    return resolved
+
+
+def _asked(
+    observation: Observation,
+    model: Model,
+    resolved: Resolved,
+    settings: Settings,
+    sizes: tuple[int, ...],
+) -> _Asked:
+    parameters = model.layout.parameters
+    prior = latent_prior(resolved, parameters, model.networks.latent_dim)
+    target = LIKELIHOODS[settings.likelihood].target(observation, model, prior, *sizes)
+    return _Asked(target, compared_bins(observation, target), marginals(resolved, parameters))
 
 
 def padded_sizes(observations: Sequence[Observation], layout: Layout) -> tuple[int, ...]:
@@ -131,33 +161,48 @@ def _retrieve_all(keys: jax.Array, model: Model, targets: Target, *, settings: S
 
 def _collect(
     names: Sequence[str],
-    targets: Sequence[Target],
+    asked: Sequence[_Asked],
     found: Any,  # a `Summary`
     model: Model,
+    physics: ForwardModel | None,
     settings: Settings,
 ) -> Retrieval:
     """Results of the first of the targets, as many as there are names."""
-    n = len(names)
+    n, parameters = len(names), model.layout.parameters
     found = jax.tree.map(lambda x: np.asarray(x)[:n], found)
-    n_points = np.array([n_usable(target) for target in targets])
-    freedom = np.maximum(n_points - len(model.layout.parameters), 1)
-    reduced = found.chi2.astype(np.float64) / freedom
-    size = found.effective.astype(np.float64)
-    flags = []
-    for i in range(n):
-        notes = {
-            "no_usable_points": n_points[i] == 0,
-            "poor_fit": reduced[i] > POOR_FIT,
-            "few_effective_samples": size[i] < FEW * found.energy.shape[1],
-        }
-        flags.append(",".join(note for note, applies in notes.items() if applies))
+    samples = np.stack(
+        [clipped(x, own.prior, parameters) for x, own in zip(found.theta, asked, strict=True)]
+    )
     weights = found.weight.astype(np.float64)
+    weights /= weights.sum(axis=1, keepdims=True)
+    size = found.effective.astype(np.float64)
+    reduced, flags = np.empty(n), []
+    for i, own in enumerate(asked):
+        theta, depth = _best(jax.tree.map(lambda x, i=i: x[i], found), own.bins)
+        left = residuals(depth, own.bins)
+        off = None
+        if physics is not None:
+            off = left - residuals(true_spectrum(physics, theta), own.bins)
+        reduced[i] = np.square(left).sum() / max(left.size - len(parameters), 1)
+        flags.append(
+            judge(
+                samples[i],
+                weights[i],
+                size[i],
+                left,
+                off,
+                own.bins,
+                prior=own.prior,
+                parameters=parameters,
+                grid_um=model.layout.wavelength_um,
+            )
+        )
     return Retrieval(
         names=tuple(names),
         layout=model.layout,
         n_chains=n_chains(model, settings),
-        samples=found.theta,
-        weights=weights / weights.sum(axis=1, keepdims=True),
+        samples=samples,
+        weights=weights,
         log_evidence=np.full(n, np.nan),
         reduced_chi2=reduced,
         effective_sample_size=size,
@@ -167,3 +212,13 @@ def _collect(
         aspa=found.image,
         loss=found.energy,
     )
+
+
+def _best(found: Any, bins: Bins) -> tuple[np.ndarray, np.ndarray]:
+    """Parameters (d,) and spectrum (w,) of ONE `Summary`'s sample or start that fits the data best,
+    by their own errors.
+    """
+    depth = np.concatenate([found.start_depth[None], found.depth])
+    theta = np.concatenate([found.start_theta[None], found.theta])
+    best = int(np.square(residuals(depth, bins)).sum(axis=1).argmin())
+    return theta[best], depth[best]

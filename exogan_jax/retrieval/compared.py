@@ -141,22 +141,13 @@ LIKELIHOODS = {
 }
 
 
-def n_usable(target: Target) -> int:
-    """Number of points that constrain the fit."""
-    weights = [target.depth.weight]
+def usable_bins(target: Target) -> Bool[np.ndarray, " n"]:
+    """Which bins constrain the fit; those that only pad do not."""
+    usable = np.asarray(target.depth.weight) > 0
     if isinstance(target.depth, DepthTarget):
-        weights.append(target.depth.crossing_weight)
-    return sum(int(np.sum(np.asarray(weight) > 0)) for weight in weights)
-
-
-def chi2(model: Model, drawing: Array, target: Target) -> Float[Array, ""]:
-    """Chi-square of a drawing's depths, the generator's own errors included."""
-    if isinstance(target.depth, LevelTarget):
-        drawn = model.some(drawing, target.depth.point)
-        assert isinstance(drawn, Depths)
-        n = target.depth.depth.size
-        return jnp.square(level_residuals(drawn, target.depth)[:n]).sum()
-    return 2 * _depth_energy(model, drawing, target)
+        counts = np.asarray(target.depth.crossing_weight) > 0
+        usable[np.asarray(target.depth.crossing)[counts]] = True
+    return usable
 
 
 def grid_spectrum(

@@ -14,7 +14,7 @@ from exogan_jax.gan.altitude import Depths
 from exogan_jax.gan.model import LevelError, Model
 from exogan_jax.gan.npe import Shape, from_normal
 from exogan_jax.retrieval import ensemble
-from exogan_jax.retrieval.compared import LIKELIHOODS, Target, chi2
+from exogan_jax.retrieval.compared import LIKELIHOODS, Target
 from exogan_jax.retrieval.encode import carry_back, features, proposal_coordinates
 from exogan_jax.retrieval.inpaint import box, inpainter
 from exogan_jax.retrieval.latent_prior import (
@@ -37,7 +37,6 @@ class Fit(NamedTuple):
     energy: Float[Array, " start"]  # -log likelihood + constant
     log_weight: Float[Array, " start"]  # the prior's
     best: Float[Array, "..."]  # drawing of the most probable
-    chi2: Float[Array, ""]  # its chi-square
     modes: Modes | None  # of each start, where the likelihood is one of least squares
 
 
@@ -61,7 +60,8 @@ class Summary(NamedTuple):
     effective: Float[Array, ""]
     acceptance: Float[Array, ""]
     image: Float[Array, "side side"]  # of the best start
-    chi2: Float[Array, ""]  # of the best start
+    start_theta: Float[Array, " d"]  # of the best start, as drawn
+    start_depth: Float[Array, " w"]
 
 
 def is_sampled(model: Model, settings: Settings) -> bool:
@@ -136,7 +136,7 @@ def fit(key: Array, model: Model, target: Target, settings: Settings) -> Fit:
     drawings, weight = jax.vmap(weighted)(place)
     energy = jax.vmap(lambda drawing: compared.energy(model, drawing, target))(drawings)
     best = drawings[(energy - weight).argmin()]
-    return Fit(place, energy, weight, best, chi2(model, best, target), modes)
+    return Fit(place, energy, weight, best, modes)
 
 
 def _residuals(model: Model, target: Target, settings: Settings) -> Callable[[Array], Array]:
@@ -235,7 +235,7 @@ def _sample_straight(
 
 
 def summarise(model: Model, target: Target, fitted: Fit, draws: Draws) -> Summary:
-    """Spectra and parameters of the samples, and the array of the best start."""
+    """Spectra and parameters of the samples, and those of the best start with its array."""
     layout = model.layout
 
     def unpack(latent: Array) -> tuple[Array, Array]:
@@ -243,6 +243,7 @@ def summarise(model: Model, target: Target, fitted: Fit, draws: Draws) -> Summar
         return depth, reported(target.prior, latent, theta, layout.parameters)
 
     depth, theta = jax.vmap(unpack)(draws.latent)
+    start_depth, start_theta = layout.unpack(model.values(fitted.best))
     return Summary(
         theta,
         depth,
@@ -251,7 +252,8 @@ def summarise(model: Model, target: Target, fitted: Fit, draws: Draws) -> Summar
         draws.effective,
         draws.acceptance,
         model.image(fitted.best),
-        fitted.chi2,
+        start_theta,
+        start_depth,
     )
 
 

@@ -31,10 +31,10 @@ class Posterior:
     samples: Float[np.ndarray, "n_samples d"]  # theta, in the units of `parameters`
     weights: Float[np.ndarray, " n_samples"]  # summing to 1
     log_evidence: float  # NaN where not computed
-    reduced_chi2: float  # of the best start, with the generator's error
+    reduced_chi2: float  # of the best sample or start, with the data's own errors
     effective_sample_size: float
     acceptance: float  # share of the sampler's moves; NaN where it made none
-    flags: str  # comma-separated warnings, "" where there are none
+    flags: str  # comma-separated, see `flags.MEANINGS`; "" where there are none
     depth: Float[np.ndarray, "n_samples w"]  # completed spectra on `wavelength_um`
     aspa: Float[np.ndarray, "side side"]  # completed array of the best start
     loss: Float[np.ndarray, " n_samples"]  # of each sample, -log likelihood + constant
@@ -81,10 +81,11 @@ class Retrieval:
     samples: Float[np.ndarray, "n_obs n_samples d"]  # theta, in the units of `parameters`
     weights: Float[np.ndarray, "n_obs n_samples"]  # each row sums to 1
     log_evidence: Float[np.ndarray, " n_obs"]  # NaN where not computed
-    reduced_chi2: Float[np.ndarray, " n_obs"]  # of the best start, with the generator's error
+    #: Of the best sample or start, with the data's own errors: chi-square / (bins - parameters).
+    reduced_chi2: Float[np.ndarray, " n_obs"]
     effective_sample_size: Float[np.ndarray, " n_obs"]
     acceptance: Float[np.ndarray, " n_obs"]  # of the sampler's moves; NaN where it made none
-    flags: tuple[str, ...]  # comma-separated warnings, "" where there are none
+    flags: tuple[str, ...]  # comma-separated, see `flags.MEANINGS`; "" where there are none
     depth: Float[np.ndarray, "n_obs n_samples w"]  # completed spectra on `wavelength_um`
     aspa: Float[np.ndarray, "n_obs side side"]  # completed array of the best start
     loss: Float[np.ndarray, "n_obs n_samples"]  # of each sample, -log likelihood + constant

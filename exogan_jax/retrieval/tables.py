@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exogan_jax.parameters import UNITS, Parameter
+from exogan_jax.retrieval.flags import explain, split
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,7 +35,9 @@ def astropy_unit(parameter: Parameter) -> Any:
 
 
 def summary(retrieval: Retrieval) -> QTable:
-    """One row per observation: name, 16, 50 and 84 % quantiles, diagnostics, flags."""
+    """One row per observation: name, 16, 50 and 84 % quantiles, diagnostics, flags. What the flags
+    mean that occur is in the table's `meta`.
+    """
     from astropy.table import QTable
 
     table = QTable({"name": list(retrieval.names)})
@@ -48,7 +51,12 @@ def summary(retrieval: Retrieval) -> QTable:
             table[column].info.description = text
     for name in DIAGNOSTICS:
         table[name] = getattr(retrieval, name)
+    table["reduced_chi2"].info.description = "of the best sample, with the data's own errors"
     table["flags"] = np.array(retrieval.flags, dtype=str)
+    table["flags"].info.description = "when not to trust the row; none where there is nothing"
+    occurring = dict.fromkeys(flag for row in retrieval.flags for flag in split(row))
+    if occurring:
+        table.meta["flags"] = {flag: explain(flag) for flag in occurring}
     return table
 
 

@@ -1,0 +1,115 @@
+"""Inputs that a model knows and those that it does not, and what counts as a false alarm."""
+
+import io
+
+import jax
+import numpy as np
+import pytest
+from rich.console import Console
+
+from exogan_jax.files.opacities import load_opacities
+from exogan_jax.layout import PUBLISHED
+from exogan_jax.physics.forward import simulate
+from exogan_jax.physics.problem import problem_model
+from experiments import false_alarms
+from experiments.false_alarms import INSTRUMENTS, STRANGE, Case, cases, is_wrong, report
+
+PARAMETERS = PUBLISHED.parameters
+MASS, TEMPERATURE = PARAMETERS.index("planet_mass"), PARAMETERS.index("temperature")
+
+
+@pytest.fixture(scope="module")
+def physics():
+    return problem_model(load_opacities("physical"), PUBLISHED)
+
+
+@pytest.fixture(scope="module")
+def plain(physics):
+    return cases("inside", 4, physics, 7)
+
+
+def test_planets_of_the_world_have_noise_of_their_errors(physics, plain):
+    assert [case.instrument for case in plain] == ["prism", "wfc3"] * 2
+    depth = np.asarray(jax.jit(simulate)(physics, plain[0].theta[None]))[0]
+    order = np.argsort(physics.wavelength_um)
+    grid = np.asarray(physics.wavelength_um)[order]
+    seen = plain[0].observation
+    expected = np.interp(seen.wavelength_um, grid, depth[order])
+    z = (seen.depth - expected) / seen.sigma
+    assert 0.7 < z.std() < 1.5 and abs(z.mean()) < 0.5
+    assert len(z) == 217 and seen.wavelength_um.min() > 0.6 and seen.wavelength_um.max() < 5.3
+    assert np.all(plain[0].theta >= PARAMETERS.lower) and plain[0].features > 1e3
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_each_kind_is_strange_in_its_own_way(physics, plain, kind):
+    made = cases(kind, 4, physics, 7)  # the planets of `plain` but for what is strange
+    for case, other in zip(made, plain, strict=True):
+        sigma = INSTRUMENTS[case.instrument].sigma
+        change = case.observation.depth - other.observation.depth
+        theta = other.theta.copy()
+        if kind == "50 K":
+            theta[TEMPERATURE] = 50.0
+        if kind == "20 M_J":
+            theta[MASS] = 20.0
+        np.testing.assert_array_equal(case.theta, theta)
+        if kind in ("50 K", "20 M_J"):
+            assert case.features < 0.1 * other.features
+        elif kind == "other gases":
+            assert change.max() > 90 * sigma and np.median(change) < 50 * sigma
+        elif kind == "stellar slope":
+            np.testing.assert_allclose(change[[0, -1]], [500e-6, 0], atol=20 * sigma)
+            assert np.all(change[:10].mean() > change[-10:].mean())
+        else:
+            assert case.features < 1e-12
+            spread = case.observation.depth.std() / sigma
+            assert spread < 1e-9 if kind == "flat line" else 0.7 < spread < 1.4
+
+
+def made(features=1e4, **theta) -> Case:
+    values = (PARAMETERS.lower + PARAMETERS.upper) / 2
+    for name, value in theta.items():
+        values[PARAMETERS.index(name)] = value
+    return Case("inside", "prism", None, values, features)
+
+
+def test_a_flag_that_is_true_is_not_wrong():
+    for flag in ("poor_fit", "structured_residuals", "generator_off", "featureless"):
+        assert is_wrong(flag, made(), PARAMETERS)
+    assert not is_wrong("featureless", made(10.0), PARAMETERS)
+    assert not is_wrong("uninformative", made(10.0), PARAMETERS)
+    assert is_wrong("poor_fit", made(10.0), PARAMETERS)
+    assert is_wrong("at_bound:temperature", made(temperature=1900.0), PARAMETERS)
+    for near in (1005.0, 1995.0):
+        assert not is_wrong("at_bound:temperature", made(temperature=near), PARAMETERS)
+        assert is_wrong("at_bound:planet_mass", made(temperature=near), PARAMETERS)
+
+
+def test_report_counts_kinds_and_what_is_wrong():
+    pairs = [
+        (made(), ""),
+        (made(10.0), "featureless"),
+        (made(), "poor_fit,generator_off"),
+        (made()._replace(kind="50 K"), "at_bound:temperature"),
+    ]
+    flags = [flag for _, flag in pairs]
+    table = report([case for case, _ in pairs], flags, PARAMETERS)
+    console = Console(width=120, file=io.StringIO())
+    console.print(table)
+    text = "\n".join(" ".join(line.split()) for line in console.file.getvalue().splitlines())
+    assert "inside │ 3 │ 2 │ featureless 1, poor_fit 1, generator_off 1" in text
+    assert "inside, wrongly │ 3 │ 1 │ poor_fit 1, generator_off 1" in text
+    assert "50 K │ 1 │ 1 │ at_bound:temperature 1" in text
+
+
+def test_each_instrument_is_retrieved_by_itself(monkeypatch, physics, plain):
+    seen = []
+
+    def retrieve(observations, model, *, names, **rest):
+        seen.append([len(o.depth) for o in observations])
+        return type("Result", (), {"flags": tuple(f"of {name}" for name in names)})
+
+    monkeypatch.setattr(false_alarms, "retrieve", retrieve)
+    flags = false_alarms.judged(plain, None, physics, 2)
+    assert flags == [f"of inside {i}" for i in range(4)]
+    assert seen == [[217, 217], [43, 43]]
