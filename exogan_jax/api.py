@@ -38,15 +38,17 @@ def retrieve(
       priors: what is known of parameters, by name or role: `{"mass": "0.28+-0.03",
         "temperature": "700..1200"}`, or objects of `exogan_jax.priors`; one mapping for all
         observations, or a sequence with one (or None) each. None: uniform in the model's bounds.
-      physics: the model's problem's forward model, that its fits are held against (see the flag
-        `generator_off`); None: that of the model's own opacities where they ship, else none.
+      physics: the forward model of the model's problem, by which samples are weighted and fits are
+        checked; None: that of the model's own opacities where they ship, else none: the answer is
+        the generator's alone, its `efficiency` is NaN.
       names, chunk, progress, on_result: see `retrieval.catalogue.retrieve`.
       settings: see `retrieval.settings.Settings`; None for the defaults.
-      **changes: fields of the settings by name, such as `seed=1` or `likelihood="paper"`.
+      **changes: fields of the settings by name, such as `seed=1` or `likelihood="paper"`;
+        `exact=False` leaves the answer at the generator's.
 
     Returns:
       A `Retrieval` with `samples` (n_obs, n_samples, d), `weights` (n_obs, n_samples),
-      `log_evidence` (n_obs,) and `summary()`; `[i]` is the `Posterior` of one.
+      `log_evidence` (n_obs,), its error and `summary()`; `[i]` is the `Posterior` of one.
 
     Raises:
       ValueError: an unusable observation, prior or option.

@@ -208,7 +208,7 @@ def test_a_gas_joins_the_embedded_ones(tmp_path, capsys):
     base, table = load_opacities("planets"), load_opacities(out)
     assert table.gases == (*base.gases, "so2")
     grid = np.asarray(table.wavelength_um)
-    assert 60 < grid.size < 70 and 2.5 < grid.min() and grid.max() < 5.0
+    assert 60 < grid.size < 70 and grid.min() > 2.5 and grid.max() < 5.0
     rows = np.abs(np.asarray(base.wavelength_um) / grid[:, None] - 1).argmin(axis=1)
     np.testing.assert_allclose(
         table.absorption[:, :, :6], base.absorption[..., rows], rtol=1e-4, atol=1e-12

@@ -94,6 +94,11 @@ def add_retrieve(parser: argparse.ArgumentParser) -> None:
         help="compare depths with their errors, or pixels as the paper does (default gaussian)",
     )
     parser.add_argument(
+        "--fast",
+        action="store_true",
+        help="leave the answer at the generator's, not weighted by the forward model",
+    )
+    parser.add_argument(
         "--no-encoder",
         action="store_true",
         help="start anywhere, as the paper does, instead of where the model's encoder says",
@@ -135,5 +140,6 @@ def settings_of(args: argparse.Namespace) -> Settings:
         seed=args.seed,
         likelihood=args.likelihood,
         encoder=not args.no_encoder,
+        exact=not args.fast,
         **{name: value for name, value in given.items() if value is not None},
     )

@@ -12,19 +12,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from exogan_jax.gan.model import Model
+from exogan_jax.gan.model import LevelError, Model
 from exogan_jax.layout import Layout
 from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.physics.observation import Observation, check
 from exogan_jax.retrieval import likelihood
 from exogan_jax.retrieval.compared import LIKELIHOODS, Target
-from exogan_jax.retrieval.fitting import Summary, n_chains, retrieve_one
-from exogan_jax.retrieval.forward_check import check_physics, true_spectrum
+from exogan_jax.retrieval.exact import reweigh
+from exogan_jax.retrieval.fitting import Summary, is_sampled, n_chains, retrieve_one
+from exogan_jax.retrieval.forward_check import check_physics, chi_squares, true_spectrum
 from exogan_jax.retrieval.judge import judge
 from exogan_jax.retrieval.latent_prior import latent_prior
 from exogan_jax.retrieval.marginals import Marginals, clipped, marginals
 from exogan_jax.retrieval.priors import NOT_ANCHORED, Priors, Resolved, resolve_each
-from exogan_jax.retrieval.residuals import Bins, compared_bins, residuals
+from exogan_jax.retrieval.residuals import Bins, compared_bins, log_normalisation, residuals
 from exogan_jax.retrieval.result import Retrieval, concatenate
 from exogan_jax.retrieval.settings import Settings
 
@@ -60,6 +61,9 @@ def retrieve(
     latent is too long for an ensemble, the samples are the paper's: what the starts came to,
     weighted by how well they fit.
 
+    With `physics`, the samples of an ensemble are then weighted to those of the exact posterior:
+    the forward model in place of the generator, the data's errors alone.
+
     Args:
       observations: spectra, of any lengths and wavelengths.
       model: a trained pair of networks.
@@ -68,8 +72,8 @@ def retrieve(
       names: one per observation, distinct; the default is "0", "1", ...
       priors: of parameters by name or role, for all observations or one mapping (or None) each; see
         `priors.resolve`. The latents must be anchored to the parameters.
-      physics: the forward model of the model's problem, that each best fit is held against; None:
-        that is not checked.
+      physics: the forward model of the model's problem, by which the samples are weighted
+        (`settings.exact`) and which each best fit is held against; None: neither.
       chunk: observations per compiled call. Memory grows with chunk x n_starts.
       progress: called with (observations done, observations in all) after each chunk.
       on_result: called with each chunk's `Retrieval` as it is done, to save it.
@@ -173,12 +177,15 @@ def _collect(
     samples = np.stack(
         [clipped(x, own.prior, parameters) for x, own in zip(found.theta, asked, strict=True)]
     )
-    weights = found.weight.astype(np.float64)
-    weights /= weights.sum(axis=1, keepdims=True)
-    size = found.effective.astype(np.float64)
-    reduced, flags = np.empty(n), []
+    exact = physics if settings.exact and is_sampled(model, settings) else None
+    reduced, flags, answers = np.empty(n), [], []
     for i, own in enumerate(asked):
-        theta, depth = _best(jax.tree.map(lambda x, i=i: x[i], found), own.bins)
+        one = jax.tree.map(lambda x, i=i: x[i], found)
+        answer = _answer(one, samples[i], own.bins, exact)
+        if exact is None and not isinstance(model.error, LevelError):
+            # The likelihood of pixels is not normalised.
+            answer = answer._replace(log_evidence=np.nan, log_evidence_error=np.nan)
+        theta, depth = _best(one, own.bins)
         left = residuals(depth, own.bins)
         off = None
         if physics is not None:
@@ -187,8 +194,8 @@ def _collect(
         flags.append(
             judge(
                 samples[i],
-                weights[i],
-                size[i],
+                answer.weights,
+                answer.size,
                 left,
                 off,
                 own.bins,
@@ -197,20 +204,59 @@ def _collect(
                 grid_um=model.layout.wavelength_um,
             )
         )
+        answers.append(answer)
+    weights, energy, size, efficiency, log_evidence, error = map(
+        np.array, zip(*answers, strict=True)
+    )
     return Retrieval(
         names=tuple(names),
         layout=model.layout,
         n_chains=n_chains(model, settings),
         samples=samples,
         weights=weights,
-        log_evidence=np.full(n, np.nan),
+        log_evidence=log_evidence,
+        log_evidence_error=error,
+        efficiency=efficiency,
         reduced_chi2=reduced,
         effective_sample_size=size,
         acceptance=found.acceptance.astype(np.float64),
         flags=tuple(flags),
         depth=found.depth,
         aspa=found.image,
-        loss=found.energy,
+        loss=energy,
+    )
+
+
+class _Answer(NamedTuple):
+    """Of ONE observation."""
+
+    weights: np.ndarray
+    energy: np.ndarray  # -log likelihood + constant of each sample
+    size: float  # independent samples
+    efficiency: float
+    log_evidence: float
+    log_evidence_error: float
+
+
+def _answer(found: Any, samples: np.ndarray, bins: Bins, physics: ForwardModel | None) -> _Answer:
+    """The generator's answer of ONE `Summary`, or with a forward model the exact one."""
+    weights = found.weight.astype(np.float64) / found.weight.sum(dtype=np.float64)
+    energy, size = found.energy, float(found.effective)
+    log_evidence = float(found.evidence.log_evidence) + log_normalisation(bins)
+    error = float(found.evidence.error)
+    if physics is None:
+        return _Answer(weights, energy, size, np.nan, log_evidence, error)
+    exact = 0.5 * chi_squares(physics, samples, bins)
+    better = reweigh(weights, energy.astype(np.float64) - exact)
+    # The samples are worth fewer independent ones than there are.
+    of_ratio = better.error * np.sqrt(len(weights) / max(size, 1.0))
+    return _Answer(
+        better.weight,
+        exact.astype(np.float32),
+        size * better.efficiency,
+        better.efficiency,
+        log_evidence + better.log_ratio,
+        float(np.hypot(error, of_ratio)),
     )
 
 

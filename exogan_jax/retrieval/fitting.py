@@ -16,6 +16,8 @@ from exogan_jax.gan.npe import Shape, from_normal
 from exogan_jax.retrieval import ensemble
 from exogan_jax.retrieval.compared import LIKELIHOODS, Target
 from exogan_jax.retrieval.encode import carry_back, features, proposal_coordinates
+from exogan_jax.retrieval.evidence import evidence
+from exogan_jax.retrieval.exact import Bridge
 from exogan_jax.retrieval.inpaint import box, inpainter
 from exogan_jax.retrieval.latent_prior import (
     deviations,
@@ -48,6 +50,7 @@ class Draws(NamedTuple):
     weight: Float[Array, " sample"]  # summing to 1
     effective: Float[Array, ""]  # number of independent samples that they are worth
     acceptance: Float[Array, ""]  # share of the moves that were accepted; NaN where none were made
+    evidence: Bridge  # of the likelihood whose energy this is; NaN where nothing was sampled
 
 
 class Summary(NamedTuple):
@@ -59,6 +62,7 @@ class Summary(NamedTuple):
     weight: Float[Array, " sample"]
     effective: Float[Array, ""]
     acceptance: Float[Array, ""]
+    evidence: Bridge
     image: Float[Array, "side side"]  # of the best start
     start_theta: Float[Array, " d"]  # of the best start, as drawn
     start_depth: Float[Array, " w"]
@@ -164,7 +168,8 @@ def sample(key: Array, model: Model, target: Target, fitted: Fit, settings: Sett
         latent = jax.vmap(lambda place: latent_at(prior, place))(fitted.place)
         weight = jax.nn.softmax(fitted.log_weight - fitted.energy)
         effective = 1 / jnp.square(weight).sum()
-        return Draws(latent, fitted.energy, weight, effective, jnp.asarray(jnp.nan))
+        none = jnp.asarray(jnp.nan)
+        return Draws(latent, fitted.energy, weight, effective, none, Bridge(none, none))
     make = LIKELIHOODS[settings.likelihood].log_density
     assert make is not None and settings.n_burn is not None and settings.keep_every is not None
     log_likelihood = make(model, target)
@@ -173,7 +178,7 @@ def sample(key: Array, model: Model, target: Target, fitted: Fit, settings: Sett
         latent = latent_at(prior, place)
         return log_likelihood(latent) + log_weight(prior, latent, parameters)
 
-    begin_key, run_key = jax.random.split(key)
+    begin_key, run_key, evidence_key = jax.random.split(key, 3)
     length = {name: getattr(settings, name) for name in ("n_burn", "n_kept", "keep_every")}
     if fitted.modes is not None:
         walkers = draw(begin_key, fitted.modes, log_density, ensemble.N_WALKERS)
@@ -190,7 +195,8 @@ def sample(key: Array, model: Model, target: Target, fitted: Fit, settings: Sett
     energy = of_prior - kept.log_density.swapaxes(0, 1).reshape(-1)
     weight = jnp.full(energy.shape, 1 / energy.size)
     effective = ensemble.effective_samples(kept.position)
-    return Draws(latent, energy, weight, effective, info.acceptance.mean())
+    found = evidence(evidence_key, place, log_density, prior, parameters, effective)
+    return Draws(latent, energy, weight, effective, info.acceptance.mean(), found)
 
 
 def _sample_straight(
@@ -251,6 +257,7 @@ def summarise(model: Model, target: Target, fitted: Fit, draws: Draws) -> Summar
         draws.weight,
         draws.effective,
         draws.acceptance,
+        draws.evidence,
         model.image(fitted.best),
         start_theta,
         start_depth,

@@ -1,13 +1,15 @@
-"""The forward model's own spectrum at the parameters of a fit, to hold the generator's against."""
+"""What the forward model says of a fit: its own spectrum, and how well samples agree with the data."""
 
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from exogan_jax.layout import Layout
 from exogan_jax.physics.forward import ForwardModel
+from exogan_jax.retrieval.residuals import Bins, binned_residuals
 
 _SAME = 1e-5  # relative difference of wavelengths that are the same: tables hold float32
 
@@ -36,3 +38,27 @@ def _spectrum(physics: ForwardModel, theta: Float[Array, " d"]) -> Float[Array, 
 def true_spectrum(physics: ForwardModel, theta: Float[np.ndarray, " d"]) -> Float[np.ndarray, " w"]:
     """The forward model's depths on its whole grid, of ONE planet; one program serves all."""
     return np.asarray(_spectrum(physics, np.asarray(theta, np.float32)), np.float64)
+
+
+@jax.jit
+def _spectra(few: ForwardModel, theta: Float[Array, "n d"]) -> Float[Array, "n k"]:
+    depth = jax.lax.map(few, theta, batch_size=2)
+    exists = jax.vmap(few.exists)(theta)
+    return jnp.where(exists[:, None], depth, jnp.nan)
+
+
+def chi_squares(
+    physics: ForwardModel, theta: Float[np.ndarray, "n d"], bins: Bins
+) -> Float[np.ndarray, " n"]:
+    """Chi-square of the forward model, by the data's own errors, of planets; infinite for those
+    that do not exist. Only the wavelengths that the bins touch are computed.
+
+    Args:
+      physics: on the whole grid.
+      theta: (n, d); one program serves all of one n, and all observations of one padded size.
+      bins: of the observation.
+    """
+    few = physics.at_points(bins.point)
+    depth = np.asarray(_spectra(few, np.asarray(theta, np.float32)), np.float64)
+    chi2 = np.square(binned_residuals(depth, bins)).sum(axis=1)
+    return np.where(np.isnan(chi2), np.inf, chi2)

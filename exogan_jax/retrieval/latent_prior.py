@@ -15,6 +15,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 
 from exogan_jax.gan.npe import Proposal, Shape, from_normal, shape_of, to_normal
@@ -30,6 +31,7 @@ from exogan_jax.retrieval.priors import (
 
 # Largest steepness and smallest box that a proposal is told of: float32's algebra holds them.
 _STEEPEST, _LEAST = 1e3, 1e-3
+_NODES = 4001  # of the integral over a prior, 12 sigma wide at most
 
 
 class LatentPrior(NamedTuple):
@@ -104,6 +106,21 @@ def log_weight(
     scaled = jnp.asarray(prior.power) != 0
     logs = jnp.where(scaled, jnp.log(jnp.where(scaled, theta, 1.0)), 0.0)
     return (prior.power * logs - 0.5 * jnp.square(deviations(prior, latent, parameters))).sum()
+
+
+def log_norm(prior: LatentPrior, parameters: Parameters) -> Float[Array, ""]:
+    """Log of the mean of exp(`log_weight`) over the box that the prior leaves: what makes it the
+    density of a prior.
+    """
+    place = jnp.linspace(-1.0, 1.0, _NODES)[:, None]
+    latent = jnp.asarray(prior.centre)[None] + jnp.asarray(prior.half)[None] * place
+    theta = jax.vmap(lambda one: theta_of(one, parameters))(latent)
+    scaled = (jnp.asarray(prior.power) != 0)[None]
+    logs = jnp.where(scaled, jnp.log(jnp.where(scaled, theta, 1.0)), 0.0)
+    deviation = (theta - jnp.asarray(prior.mean)[None]) * jnp.asarray(prior.inverse_sigma)[None]
+    weight = jnp.asarray(prior.power)[None] * logs - 0.5 * jnp.square(deviation)
+    ends = jnp.where(jnp.abs(place) == 1, jnp.log(0.5), 0.0)  # the trapezoid's
+    return (logsumexp(weight + ends, axis=0) - jnp.log(_NODES - 1.0)).sum()
 
 
 def deviations(

@@ -48,8 +48,17 @@ def residuals(spectra: Float[np.ndarray, "*n w"], bins: Bins) -> Float[np.ndarra
       spectra: (..., w) depths on the model's grid.
       bins: of the observation.
     """
-    binned = np.asarray(spectra, np.float64)[..., bins.point] @ bins.operator
-    return (bins.depth - binned) / bins.sigma
+    return binned_residuals(np.asarray(spectra, np.float64)[..., bins.point], bins)
+
+
+def binned_residuals(points: Float[np.ndarray, "*n k"], bins: Bins) -> Float[np.ndarray, "*n p"]:
+    """The same of spectra at the points that bear on the bins (..., k)."""
+    return (bins.depth - points @ bins.operator) / bins.sigma
+
+
+def log_normalisation(bins: Bins) -> float:
+    """Log of the likelihood of data that a spectrum meets, their errors in depth."""
+    return -float(np.log(np.sqrt(2 * np.pi) * bins.sigma).sum())
 
 
 def flat_chi2(bins: Bins) -> float:

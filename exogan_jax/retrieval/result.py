@@ -30,7 +30,9 @@ class Posterior:
     n_chains: int  # samples are chain after chain
     samples: Float[np.ndarray, "n_samples d"]  # theta, in the units of `parameters`
     weights: Float[np.ndarray, " n_samples"]  # summing to 1
-    log_evidence: float  # NaN where not computed
+    log_evidence: float  # natural, of depths for 1 R_sun; NaN where not computed
+    log_evidence_error: float  # 1 sigma
+    efficiency: float  # share of the samples that exact weights leave; NaN: the generator's alone
     reduced_chi2: float  # of the best sample or start, with the data's own errors
     effective_sample_size: float
     acceptance: float  # share of the sampler's moves; NaN where it made none
@@ -80,7 +82,10 @@ class Retrieval:
     n_chains: int  # samples are chain after chain
     samples: Float[np.ndarray, "n_obs n_samples d"]  # theta, in the units of `parameters`
     weights: Float[np.ndarray, "n_obs n_samples"]  # each row sums to 1
-    log_evidence: Float[np.ndarray, " n_obs"]  # NaN where not computed
+    log_evidence: Float[np.ndarray, " n_obs"]  # natural, of depths for 1 R_sun; or NaN
+    log_evidence_error: Float[np.ndarray, " n_obs"]  # 1 sigma
+    #: Share of the samples that exact weights leave; NaN where they are the generator's alone.
+    efficiency: Float[np.ndarray, " n_obs"]
     #: Of the best sample or start, with the data's own errors: chi-square / (bins - parameters).
     reduced_chi2: Float[np.ndarray, " n_obs"]
     effective_sample_size: Float[np.ndarray, " n_obs"]

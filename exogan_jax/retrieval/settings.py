@@ -32,6 +32,8 @@ class Settings:
     n_steps: int | None = None  # Adam steps per latent
     rate: float | None = None  # of Adam at its peak
     likelihood: str = "gaussian"  # one of `compared.LIKELIHOODS`
+    #: Weight the generator's samples to those of the forward model, where it is known.
+    exact: bool = True
     #: Start from samples of the model's encoder, if it has one, and step in units of its spread;
     #: otherwise start anywhere, as the paper does.
     encoder: bool = True

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
     from exogan_jax.retrieval.result import Retrieval
 
-DIAGNOSTICS = ("reduced_chi2", "effective_sample_size", "acceptance", "log_evidence")
+DIAGNOSTICS = (
+    "reduced_chi2",
+    "effective_sample_size",
+    "acceptance",
+    "efficiency",
+    "log_evidence",
+    "log_evidence_error",
+)
 #: SI unit of what has one in `parameters.UNITS`.
 _SI = {"M_": "kg", "R_": "m"}
 
