@@ -46,7 +46,8 @@ def retrieve(
 
     Returns:
       A `Retrieval` with `samples` (n_obs, n_samples, d), `weights` (n_obs, n_samples),
-      `log_evidence` (n_obs,) and `summary()`; `[i]` is the `Posterior` of one.
+      `log_evidence` (n_obs,), `flags` (see `retrieval.flags`) and `summary()`; `[i]` is the
+      `Posterior` of one.
 
     Raises:
       ValueError: an unusable observation, prior or option.
