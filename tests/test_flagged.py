@@ -155,6 +155,8 @@ def test_shipped_opacities_are_found_once(model):
     assert physics.parameters == LAYOUT.parameters
     np.testing.assert_allclose(physics.wavelength_um, LAYOUT.wavelength_um, rtol=1e-6)
     assert physics_of(dataclasses.replace(model, opacities="my_table.nc")) is None
+    of_other_wavelengths = dataclasses.replace(random_model(), opacities="planets")
+    assert physics_of(of_other_wavelengths) is None
 
 
 @pytest.mark.parametrize("of_levels", [True, False])
