@@ -48,7 +48,8 @@ def retrieve(
 
     Returns:
       A `Retrieval` with `samples` (n_obs, n_samples, d), `weights` (n_obs, n_samples),
-      `log_evidence` (n_obs,), its error and `summary()`; `[i]` is the `Posterior` of one.
+      `log_evidence` (n_obs,) and its error, `flags` (see `retrieval.flags`) and `summary()`; `[i]`
+      is the `Posterior` of one.
 
     Raises:
       ValueError: an unusable observation, prior or option.

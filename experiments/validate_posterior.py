@@ -67,7 +67,7 @@ def log_likelihood(
     operator = binning_operator(wavelength, half_width, np.asarray(physics.wavelength_um))
     touched = np.flatnonzero((operator != 0).any(axis=0))
     few = physics.at_points(touched)
-    operator = jnp.asarray(operator[:, touched], jnp.float32)
+    to_bins = jnp.asarray(operator[:, touched], jnp.float32)
     reference = float(np.median(depth))
     data = jnp.asarray(1e6 * (depth - reference), jnp.float32)
     error = jnp.asarray(1e6 * sigma, jnp.float32)
@@ -75,7 +75,7 @@ def log_likelihood(
     @jax.jit
     def run(few: ForwardModel, theta: jax.Array) -> jax.Array:
         def one(theta: jax.Array) -> jax.Array:
-            made = operator @ (1e6 * (few(theta) - reference))
+            made = to_bins @ (1e6 * (few(theta) - reference))
             value = -0.5 * jnp.square((made - data) / error).sum()
             return jnp.where(few.exists(theta), value, -1e10)
 

@@ -44,7 +44,7 @@ def test_truths_lie_where_the_posteriors_say(retrieved):
 
 def test_fits_are_as_good_as_the_errors_allow(retrieved):
     *_, found, _ = retrieved
-    # 212 degrees of freedom: a spread of 0.1; the generator's own error is in the chi-square.
+    # 212 degrees of freedom: a spread of 0.1; the generator's own error adds to it.
     assert np.all((found.reduced_chi2 > 0.4) & (found.reduced_chi2 < 1.5))
     assert np.median(found.effective_sample_size) > 100
     assert not any("poor_fit" in flags for flags in found.flags)

@@ -47,7 +47,8 @@ def test_shapes_and_meaning_of_the_result(model):
     assert result.aspa.shape == (3, LAYOUT.side, LAYOUT.side)
     np.testing.assert_allclose(result.weights.sum(axis=1), 1.0)
     assert np.all((result.effective_sample_size >= 1) & (result.effective_sample_size <= 512))
-    assert np.all(np.isnan(result.log_evidence)) and np.all(np.isfinite(result.loss))
+    assert np.all(np.isnan(result.log_evidence)) and np.all(np.isnan(result.efficiency))
+    assert np.all(np.isfinite(result.loss))
     assert np.all((result.acceptance > 0) & (result.acceptance < 1))
     assert result.parameters == LAYOUT.parameters
     np.testing.assert_array_equal(result.wavelength_um, LAYOUT.wavelength_um)
@@ -141,7 +142,16 @@ def test_summary_has_units_and_ordered_quantiles(model):
         values = [np.asarray(summary[f"{name}_{q}"], float) for q in ("q16", "q50", "q84")]
         np.testing.assert_allclose(values, result.quantiles()[:, :, i].T)
         assert np.all(np.diff(values, axis=0) >= 0)
-    diagnostics = {"reduced_chi2", "effective_sample_size", "acceptance", "log_evidence", "flags"}
+    diagnostics = {
+        "reduced_chi2",
+        "effective_sample_size",
+        "acceptance",
+        "log_evidence",
+        "flags",
+    } | {
+        "efficiency",
+        "log_evidence_error",
+    }
     assert diagnostics <= set(summary.colnames)
 
 

@@ -139,6 +139,33 @@ def test_physics_tells_a_generator_that_is_off(model, clear, asked, found):
     assert again.flags == off.flags
 
 
+def test_samples_are_weighted_to_the_forward_models(model, cloudy, asked, found):
+    fast = api.retrieve(
+        asked, model, names=list(found.names), physics=cloudy, exact=False, **OPTIONS
+    )
+    np.testing.assert_array_equal(fast.samples, found.samples)
+    assert np.all(np.isnan(fast.efficiency))
+    known, plain = found[0], fast[0]
+    # The generator draws this planet at all parameters nearly as the forward model does.
+    assert 0.02 < known.efficiency <= 1
+    assert known.effective_sample_size == pytest.approx(
+        known.efficiency * plain.effective_sample_size
+    )
+    # Depth by depth: the same likelihood, written out.
+    normalisation = W * np.log(SIGMA * np.sqrt(2 * np.pi))
+    for i in (0, 100, 300):
+        made = true_spectrum(cloudy, known.samples[i])
+        chi2 = np.square((asked[0].depth - made) / SIGMA).sum()
+        assert known.loss[i] == pytest.approx(chi2 / 2, rel=1e-3, abs=1e-2)
+    ratio = plain.loss.astype(np.float64) - known.loss
+    expected = np.exp(ratio - ratio.max()) * plain.weights
+    np.testing.assert_allclose(known.weights, expected / expected.sum(), rtol=1e-4, atol=1e-9)
+    # The best sample's likelihood is more than the evidence, by the volume that the data leave.
+    assert plain.log_evidence < -plain.loss.min() - normalisation
+    assert plain.log_evidence > -plain.loss.min() - normalisation - 30
+    assert 0 < plain.log_evidence_error < known.log_evidence_error < 3
+
+
 def test_physics_of_another_problem_is_refused(model, clear, asked):
     with pytest.raises(ValueError, match="other wavelengths"):
         api.retrieve(asked, model, physics=clear.at_points(slice(5, None)), **OPTIONS)
@@ -155,6 +182,8 @@ def test_shipped_opacities_are_found_once(model):
     assert physics.parameters == LAYOUT.parameters
     np.testing.assert_allclose(physics.wavelength_um, LAYOUT.wavelength_um, rtol=1e-6)
     assert physics_of(dataclasses.replace(model, opacities="my_table.nc")) is None
+    of_other_wavelengths = dataclasses.replace(random_model(), opacities="planets")
+    assert physics_of(of_other_wavelengths) is None
 
 
 @pytest.mark.parametrize("of_levels", [True, False])

@@ -205,25 +205,26 @@ def _collect(
             )
         )
         answers.append(answer)
-    weights, energy, size, efficiency, log_evidence, error = map(
-        np.array, zip(*answers, strict=True)
-    )
+
+    def together(field: str) -> np.ndarray:
+        return np.array([getattr(answer, field) for answer in answers])
+
     return Retrieval(
         names=tuple(names),
         layout=model.layout,
         n_chains=n_chains(model, settings),
         samples=samples,
-        weights=weights,
-        log_evidence=log_evidence,
-        log_evidence_error=error,
-        efficiency=efficiency,
+        weights=together("weights"),
+        log_evidence=together("log_evidence"),
+        log_evidence_error=together("log_evidence_error"),
+        efficiency=together("efficiency"),
         reduced_chi2=reduced,
-        effective_sample_size=size,
+        effective_sample_size=together("size"),
         acceptance=found.acceptance.astype(np.float64),
         flags=tuple(flags),
         depth=found.depth,
         aspa=found.image,
-        loss=energy,
+        loss=together("energy"),
     )
 
 

@@ -1,4 +1,4 @@
-"""What the forward model says of a fit: its own spectrum, and how well samples agree with the data."""
+"""What the forward model says of a fit: its own spectrum, and how well samples fit by it."""
 
 from __future__ import annotations
 
