@@ -47,9 +47,7 @@ class GANState(NamedTuple):
 
 
 class GANInfo(NamedTuple):
-    """Diagnostics of one step, scalars, before the update that they describe. Those of the
-    discriminator are NaN where it made none.
-    """
+    """Diagnostics of a step, scalars, before the update that they describe; NaN where none was."""
 
     discriminator_loss: Array  # the objective's; the paper's is 1.386 at chance; without R1
     generator_loss: Array  # the paper's: 0.693 at chance; mean over the generator's steps
@@ -78,10 +76,8 @@ class Training:
         its steps then are `anchor.anchored_latents` of the batch. 0, the paper's, leaves it out.
       anchor_coordinates: takes differences of drawings (n, ...) to the coordinates in which the
         anchor loss measures them.
-      adversary_weight: of the adversary's verdict in the generator's loss; 1 is the paper's. 0
-        leaves it out, and the discriminator learns without being heard.
-      discriminator_every: batches of which the discriminator sees one; 1 is the paper's. Where it
-        is not heard, there is no need of more.
+      adversary_weight: of the adversary's verdict in the generator's loss; 1 is the paper's.
+      discriminator_every: batches of which the discriminator sees one; 1 is the paper's.
       ema_decay: the generator for use is the mean of its past with this decay per batch, in [0, 1).
         0 keeps the latest, as the paper does.
       axis_name: mapped axis (of `jax.pmap` or `jax.vmap`) over which gradients, statistics and
