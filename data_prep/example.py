@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import exogan_jax as xg
+from exogan_jax.files.headers import model_layout
 from exogan_jax.files.par import truth_of
 from exogan_jax.files.spectra import write_spectrum
 
@@ -35,7 +36,7 @@ SEED = 2018
 
 def main() -> None:
     """Writes the asset, with the parameters in the `.par` file beside it."""
-    layout = xg.model_layout()
+    layout = model_layout()
     theta = np.array([PLANET[role] for role in layout.parameters.roles])
     forward = xg.forward_model(xg.load_opacities(), layout.parameters)
     grid = np.asarray(forward.wavelength_um, np.float64)

@@ -1,5 +1,5 @@
-"""Fast answers against nested sampling with the forward model itself: six observations of planets
-that are in the training of no model.
+"""Answers, fast and exact, against nested sampling with the forward model itself: six observations
+of planets that are in the training of no model.
 
 pip install nautilus-sampler
 python -m experiments.validate_posterior [--only planets] [--seed 1]
@@ -81,19 +81,24 @@ def log_likelihood(
 
         return jax.lax.map(one, theta, batch_size=2)
 
+    normalisation = -float(np.log(np.sqrt(2 * np.pi) * sigma).sum())
+
     def of(theta: np.ndarray) -> np.ndarray:
         n = len(theta)
         rows = np.arange(-(-n // _BATCH) * _BATCH).clip(max=n - 1)
         padded = np.asarray(theta, np.float32)[rows].reshape(-1, _BATCH, theta.shape[1])
-        return np.concatenate([np.asarray(run(few, jnp.asarray(part))) for part in padded])[:n]
+        found = np.concatenate([np.asarray(run(few, jnp.asarray(part))) for part in padded])[:n]
+        return found.astype(np.float64) + normalisation
 
     return of
 
 
 def nested(
     likelihood: Callable[[np.ndarray], np.ndarray], parameters: Parameters, seed: int
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Weighted samples of the posterior by nautilus (Lange 2023), and the calls that they took."""
+) -> tuple[np.ndarray, np.ndarray, float, int]:
+    """Weighted samples of the posterior by nautilus (Lange 2023), the log evidence, and the calls
+    that they took.
+    """
     from nautilus import Sampler
 
     def prior(unit: np.ndarray) -> np.ndarray:
@@ -102,7 +107,7 @@ def nested(
     sampler = Sampler(prior, likelihood, len(parameters), n_live=2000, vectorized=True, seed=seed)
     sampler.run(verbose=False, n_eff=10_000)
     theta, log_weight, _ = sampler.posterior()
-    return theta, np.exp(log_weight - log_weight.max()), sampler.n_like
+    return theta, np.exp(log_weight - log_weight.max()), sampler.log_z, sampler.n_like
 
 
 def divergences(
@@ -133,7 +138,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--kept", type=int, default=64, help="states kept of each walker")
     args = parser.parse_args(argv)
     console = Console()
-    every: list[float] = []
+    every: dict[str, list[float]] = {"fast": [], "exact": []}
     for name in [args.only] if args.only else list(PLANETS):
         model, physics = physics_of(name)
         parameters = model.layout.parameters
@@ -143,25 +148,34 @@ def main(argv: list[str] | None = None) -> None:
             found = retrieve(observation, model, seed=args.seed, n_kept=args.kept)[0]
             seconds = time.perf_counter() - began
             began = time.perf_counter()
-            theta, weight, calls = nested(
+            theta, weight, log_z, calls = nested(
                 log_likelihood(physics, observation), parameters, args.seed
             )
-            off = divergences(found.samples, found.weights, theta, weight)
-            every += list(off)
+            # The fast answer is the same samples, of equal weights.
+            equal = np.full(len(found.weights), 1 / len(found.weights))
+            answers = {"fast": equal, "exact": found.weights}
+            off = {k: divergences(found.samples, w, theta, weight) for k, w in answers.items()}
+            for answer, values in off.items():
+                every[answer] += list(values)
             table = Table(
-                title=f"{name}, {kind}: fast {seconds:.0f} s, {found.effective_sample_size:.0f} "
-                f"effective; nested {time.perf_counter() - began:.0f} s, {calls} calls"
+                title=f"{name}, {kind}: {seconds:.0f} s, {found.effective_sample_size:.0f} "
+                f"effective, efficiency {found.efficiency:.2f}, log evidence "
+                f"{found.log_evidence:.2f} +- {found.log_evidence_error:.2f}; nested "
+                f"{time.perf_counter() - began:.0f} s, {calls} calls, {log_z:.2f}"
             )
-            for heading in ("parameter", "truth", "fast", "nested", "divergence [nat]"):
+            for heading in ("parameter", "truth", "exact", "nested", "fast [nat]", "exact [nat]"):
                 table.add_column(heading, justify="left" if heading == "parameter" else "right")
             for i, p in enumerate(parameters):
                 cells = [f"{truth[i]:.3f}"]
                 for x, w in ((found.samples, found.weights), (theta, weight)):
                     low, middle, high = weighted_quantile(x[:, i : i + 1], w)[:, 0]
                     cells.append(f"{middle:.3f} -{middle - low:.3f} +{high - middle:.3f}")
-                table.add_row(p.name, *cells, f"{off[i]:.4f}")
+                table.add_row(p.name, *cells, *(f"{off[k][i]:.4f}" for k in off))
             console.print(table)
-    console.print(f"divergence: median {np.median(every):.4f}, worst {np.max(every):.4f} nat")
+    for kind, values in every.items():
+        console.print(
+            f"{kind}: divergence median {np.median(values):.4f}, worst {np.max(values):.4f} nat"
+        )
 
 
 if __name__ == "__main__":
