@@ -12,6 +12,34 @@ jax.config.update("jax_debug_key_reuse", True)
 
 ROOT = Path(__file__).resolve().parents[1]
 
+#: Files that take half a minute or more: begun first, so that no process ends with one alone.
+LONG = (
+    "test_third_problem.py",
+    "test_train.py",
+    "test_flagged.py",
+    "test_accuracy.py",
+    "test_latent_prior.py",
+    "test_step.py",
+    "test_exact.py",
+    "test_fitting.py",
+    "test_catalogue.py",
+    "test_modes.py",
+    "test_encoding.py",
+    "test_altitude.py",
+    "test_straight.py",
+    "test_parallel.py",
+    "test_builder.py",
+    "test_dataset.py",
+    "test_user_tables.py",
+    "test_cli.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Long files first; the others in their order."""
+    rank = {name: i for i, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(LONG)))
+
 
 @pytest.fixture(autouse=True, scope="session")
 def compile_once(tmp_path_factory):

@@ -56,7 +56,9 @@ def test_one_spectrum_with_all_its_files(tmp_path, capsys, fake, spectra):
     assert names == ["planet_a"]
     assert used == Settings(seed=3, n_starts=8, n_steps=5).for_model(has_encoder=False)
     folder = out / "planet_a"
-    assert sorted(p.name for p in folder.iterdir()) == sorted([*FIGURES, "posterior.nc"])
+    assert sorted(p.name for p in folder.iterdir()) == sorted(
+        [*FIGURES, "fit.ecsv", "posterior.nc"]
+    )
     attrs = posteriors.read_attrs(folder / "posterior.nc")
     assert attrs["seed"] == 3 and attrs["model"] == weights.DEFAULT_MODEL == "planets"
     assert attrs["star_radius"] == 1 and attrs["encoder"] == 0 and attrs["n_steps"] == 5
@@ -132,7 +134,7 @@ def test_another_problem_is_reported_and_drawn(tmp_path, capsys, fake, spectra):
     assert tuple(rows) == OTHER.parameters.names
     assert rows["radius"][-2] == "R_E" and float(rows["radius"][-1]) == pytest.approx(13.2, abs=0.1)
     assert sorted(p.name for p in (out / "planet_a").iterdir()) == sorted(
-        [*FIGURES, "posterior.nc"]
+        [*FIGURES, "fit.ecsv", "posterior.nc"]
     )
     status, text, _ = run(capsys, *spectra, "--out", out, "--no-plots")
     heading = " ".join(text.splitlines()[0].split())

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from exogan_jax import __version__
+from exogan_jax.files.fitted import FITTED, write_fitted
 from exogan_jax.files.headers import DEFAULT_MODEL, model_names
 from exogan_jax.files.par import truth_theta
 from exogan_jax.files.posteriors import Attributes, read_posterior, write_posterior
@@ -160,7 +161,10 @@ def save(job: Job, posterior: Posterior) -> None:
       OSError: the folder cannot be written.
     """
     job.folder.mkdir(parents=True, exist_ok=True)
-    write_posterior(job.posterior, posterior, job.spectrum.observation, job.settings)
+    observation, star_radius = job.spectrum.observation, job.spectrum.star_radius
+    write_fitted(job.folder / FITTED, posterior, observation, star_radius)
+    # Last: where it is, the job is done.
+    write_posterior(job.posterior, posterior, observation, job.settings)
     for figure in _FIGURES:
         (job.folder / figure).unlink(missing_ok=True)
 

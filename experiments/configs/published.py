@@ -36,10 +36,10 @@ def get_config() -> ConfigDict:
             "seed": 0,
             "data": "memory",  # or "simulator", or the folder of a TFDS dataset
             "simulator_chunk": 2,  # an accelerator takes hundreds
-            "n_spectra": 250_000,  # in memory
+            "n_spectra": 200_000,  # in memory
             "parallel": "jit",  # or "pmap"
             "batch_size": 256,
-            "n_steps": 64_000,
+            "n_steps": 48_000,
             "steps_per_call": 200,
             "checkpoint_every": 4_000,  # steps
             "evaluate_every": 8_000,
