@@ -172,9 +172,9 @@ def main(argv: list[str] | None = None) -> None:
                     cells.append(f"{middle:.3f} -{middle - low:.3f} +{high - middle:.3f}")
                 table.add_row(p.name, *cells, *(f"{off[k][i]:.4f}" for k in off))
             console.print(table)
-    for kind, values in every.items():
+    for answer, all_of in every.items():
         console.print(
-            f"{kind}: divergence median {np.median(values):.4f}, worst {np.max(values):.4f} nat"
+            f"{answer}: divergence median {np.median(all_of):.4f}, worst {np.max(all_of):.4f} nat"
         )
 
 

@@ -43,10 +43,10 @@ def complete() -> Observation:
 def test_shapes_and_meaning_of_the_result(model):
     result = retrieve([observation(20), observation(N, 1), observation(9, 2)], model, **OPTIONS)
     assert len(result) == 3 and result.names == ("0", "1", "2")
-    assert result.samples.shape == (3, 512, D) and result.depth.shape == (3, 512, 60)
+    assert result.samples.shape == (3, 1024, D) and result.depth.shape == (3, 1024, 60)
     assert result.aspa.shape == (3, LAYOUT.side, LAYOUT.side)
     np.testing.assert_allclose(result.weights.sum(axis=1), 1.0)
-    assert np.all((result.effective_sample_size >= 1) & (result.effective_sample_size <= 512))
+    assert np.all((result.effective_sample_size >= 1) & (result.effective_sample_size <= 1024))
     assert np.all(np.isnan(result.log_evidence)) and np.all(np.isnan(result.efficiency))
     assert np.all(np.isfinite(result.loss))
     assert np.all((result.acceptance > 0) & (result.acceptance < 1))
@@ -158,7 +158,7 @@ def test_summary_has_units_and_ordered_quantiles(model):
 def test_a_retrieval_is_a_sequence_of_posteriors(model):
     result = retrieve([observation(N, s) for s in range(3)], model, names=list("abc"), **OPTIONS)
     one = result[1]
-    assert one.name == "b" and one.samples.shape == (512, D) and isinstance(one.reduced_chi2, float)
+    assert one.name == "b" and one.samples.shape == (1024, D) and isinstance(one.reduced_chi2, float)
     np.testing.assert_array_equal(one.quantiles(), result.quantiles()[1])
     assert list(one.summary()["name"]) == ["b"]
     assert one.summary()["temperature_q50"][0] == result.summary()["temperature_q50"][1]
@@ -176,7 +176,7 @@ def test_a_chain_is_a_walker_and_a_draw_one_of_its_states(model):
     result = retrieve([observation(N), observation(N, 1)], model, **(OPTIONS | {"keep_every": 1}))
     tree = result[1].to_datatree()
     temperature = tree["posterior"]["temperature"]
-    assert temperature.dims == ("chain", "draw") and temperature.shape == (64, 8)
+    assert temperature.dims == ("chain", "draw") and temperature.shape == (256, 4)
     np.testing.assert_array_equal(temperature.values.ravel(), result[1].samples[:, 2])
     # Neighbouring states of a walker are often the same; those of neighbouring walkers are not.
     stays = (temperature.diff("draw") == 0).mean()

@@ -55,7 +55,7 @@ def test_samples_are_those_of_the_exact_posterior(model):
         assert np.all(np.abs(mean) + 4 * spread < 1)  # the box does not matter
         z = latents(posterior.samples)
         size = posterior.effective_sample_size
-        assert 300 < size <= 64 * 20 and 0.2 < posterior.acceptance < 0.8
+        assert 300 < size <= 256 * 20 and 0.2 < posterior.acceptance < 0.8
         error = spread / np.sqrt(size)
         assert np.all(np.abs(z.mean(axis=0) - mean) < 4 * error)
         sample = np.cov(z, rowvar=False)

@@ -1,4 +1,4 @@
-"""The fit in the observer's terms: a table of the observation's own bins, in (Rp/Rs)^2 of its star."""
+"""The fit in the observer's terms: a table of the observation's bins, in (Rp/Rs)^2 of its star."""
 
 from __future__ import annotations
 
@@ -36,9 +36,8 @@ def fitted_table(posterior: Posterior, observation: Observation, star_radius: fl
     from astropy.table import QTable
 
     checked = check(observation, posterior.name)
-    operator = binning_operator(
-        checked.wavelength_um, checked.half_width_um, posterior.wavelength_um
-    )
+    wavelength, half_width = np.asarray(checked.wavelength_um), np.asarray(checked.half_width_um)
+    operator = binning_operator(wavelength, half_width, posterior.wavelength_um)
     known = operator.sum(axis=1) > 0.999
     binned = np.asarray(posterior.depth, np.float64) @ operator.T
     chi2 = np.square((binned - checked.depth) / checked.sigma)[:, known].sum(axis=1)

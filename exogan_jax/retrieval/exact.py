@@ -19,12 +19,14 @@ import numpy as np
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 
+from exogan_jax.retrieval.kernels import draws, kernels
+from exogan_jax.retrieval.kernels import log_density as of_kernels
+
 N_PROPOSED = 512  # draws of a bridge: as many as a retrieval's samples
 _STEPS = 30  # of its fixed point, which takes fewer than ten
 #: Width of a kernel in that of the samples. Of eleven-dimensional, bent posteriors 0.5 gives errors
 #: half as large as one normal distribution's.
 _WIDTH = 0.5
-_LEAST = 1e-6  # variance added, of unit normal coordinates: none of them is flat
 
 
 class Reweighed(NamedTuple):
@@ -77,17 +79,20 @@ def bridge(
 
     Args:
       key: PRNG key.
-      samples: (n, d), equally weighted, in coordinates without walls that are of order one.
+      samples: (n, d), equally weighted, in coordinates without walls.
       log_density: of ONE point, not normalised.
       effective: number of independent samples among them.
       n_proposed: draws of the proposal.
     """
     known, met = samples[0::2], samples[1::2]
-    draw, log_proposal = _kernels(known)
-    drawn = draw(key, n_proposed)
+    proposal = kernels(known, _WIDTH)
+    which, noise = jax.random.split(key)
+    chosen = jax.random.randint(which, (n_proposed,), 0, known.shape[0])
+    unit = jax.random.normal(noise, (n_proposed, known.shape[1]), known.dtype)
+    drawn = draws(proposal, chosen, unit)
     # log of density over proposal, at the samples and at the draws.
     ratio_met, ratio_drawn = (
-        jax.vmap(log_density)(x) - jax.vmap(log_proposal)(x) for x in (met, drawn)
+        jax.vmap(log_density)(x) - of_kernels(proposal, x) for x in (met, drawn)
     )
     n_met = jnp.maximum(0.5 * effective, 1.0)
     share = n_met / (n_met + n_proposed)
@@ -114,35 +119,3 @@ def bridge(
 
 def _log_mean(values: Float[Array, " n"]) -> Float[Array, ""]:
     return logsumexp(values) - jnp.log(values.size)
-
-
-def _kernels(
-    samples: Float[Array, "n d"],
-) -> tuple[Callable[[Array, int], Array], Callable[[Array], Array]]:
-    """A mixture of normal distributions, one about each sample, drawn together so that mean and
-    covariance stay the samples': how to draw n of it, and its log density.
-    """
-    n, d = samples.shape
-    mean = samples.mean(axis=0, keepdims=True)
-    centred = samples - mean
-    covariance = centred.T @ centred / n + _LEAST * jnp.eye(d, dtype=samples.dtype)
-    root = jnp.linalg.cholesky(covariance)
-    centre = mean + jnp.sqrt(1 - _WIDTH**2) * centred
-
-    def whiten(x: Array) -> Array:
-        return jax.scipy.linalg.solve_triangular(root, x.T, lower=True).T / _WIDTH
-
-    places = whiten(centre)
-    volume = jnp.log(jnp.diagonal(root)).sum() + d * jnp.log(_WIDTH * jnp.sqrt(2 * jnp.pi))
-
-    def draw(key: Array, n_drawn: int) -> Array:
-        which, noise = jax.random.split(key)
-        chosen = jax.random.randint(which, (n_drawn,), 0, n)
-        unit = jax.random.normal(noise, (n_drawn, d), samples.dtype)
-        return centre[chosen] + _WIDTH * unit @ root.T
-
-    def log_density(x: Array) -> Array:
-        distance = jnp.square(whiten(x[None]) - places).sum(axis=1)
-        return logsumexp(-0.5 * distance) - jnp.log(n) - volume
-
-    return draw, log_density

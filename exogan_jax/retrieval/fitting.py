@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from exogan_jax.gan.altitude import Depths
 from exogan_jax.gan.model import LevelError, Model
 from exogan_jax.gan.npe import Shape, from_normal
 from exogan_jax.retrieval import ensemble
@@ -26,10 +25,11 @@ from exogan_jax.retrieval.latent_prior import (
     reported,
     shape_within,
 )
-from exogan_jax.retrieval.levels import LevelTarget
 from exogan_jax.retrieval.modes import Modes, climb, draw
+from exogan_jax.retrieval.moves import coordinates_of
 from exogan_jax.retrieval.settings import Settings
-from exogan_jax.retrieval.straight import bend, seen_level, straighten
+
+_LONGEST = 32  # latents that an ensemble can sample: the paper's 100 are too many
 
 
 class Fit(NamedTuple):
@@ -72,7 +72,7 @@ def is_sampled(model: Model, settings: Settings) -> bool:
     """Whether an ensemble samples the latent: where the likelihood is one, and the latent short
     enough for the number of walkers.
     """
-    short = 2 * model.networks.latent_dim <= ensemble.N_WALKERS
+    short = model.networks.latent_dim <= _LONGEST
     return short and LIKELIHOODS[settings.likelihood].log_density is not None
 
 
@@ -179,65 +179,32 @@ def sample(key: Array, model: Model, target: Target, fitted: Fit, settings: Sett
         return log_likelihood(latent) + log_weight(prior, latent, parameters)
 
     begin_key, run_key, evidence_key = jax.random.split(key, 3)
-    length = {name: getattr(settings, name) for name in ("n_burn", "n_kept", "keep_every")}
     if fitted.modes is not None:
         walkers = draw(begin_key, fitted.modes, log_density, ensemble.N_WALKERS)
     else:
         walkers = ensemble.disperse(begin_key, fitted.place, fitted.log_weight - fitted.energy)
-    if isinstance(target.depth, LevelTarget):
-        kept, info = _sample_straight(run_key, model, target, walkers, fitted, log_density, length)
-    else:
-        kept, info = ensemble.run(run_key, walkers, log_density, **length)
+    top = (fitted.energy - fitted.log_weight).argmin()
+    coordinates = coordinates_of(model, target, fitted.place[top])
+
+    def density(position: Array) -> Array:
+        place, volume = coordinates.place(position)
+        inside = jnp.all(jnp.abs(place) <= 1)
+        return jnp.where(inside, log_density(jnp.clip(place, -1, 1)) + volume, -jnp.inf)
+
+    length = {name: getattr(settings, name) for name in ("n_burn", "n_kept", "keep_every")}
+    begin = jax.vmap(coordinates.position)(walkers)
+    kept, info = ensemble.run(run_key, begin, density, **length)
     # Walker after walker: chains, each of its kept states.
-    place = kept.position.swapaxes(0, 1).reshape(-1, kept.position.shape[-1])
+    position = kept.position.swapaxes(0, 1).reshape(-1, kept.position.shape[-1])
+    place, volume = jax.vmap(coordinates.place)(position)
+    place = jnp.clip(place, -1, 1)
     latent = jax.vmap(lambda place: latent_at(prior, place))(place)
     of_prior = jax.vmap(lambda latent: log_weight(prior, latent, parameters))(latent)
-    energy = of_prior - kept.log_density.swapaxes(0, 1).reshape(-1)
+    energy = of_prior + volume - kept.log_density.swapaxes(0, 1).reshape(-1)
     weight = jnp.full(energy.shape, 1 / energy.size)
     effective = ensemble.effective_samples(kept.position)
     found = evidence(evidence_key, place, log_density, prior, parameters, effective)
     return Draws(latent, energy, weight, effective, info.acceptance.mean(), found)
-
-
-def _sample_straight(
-    key: Array,
-    model: Model,
-    target: Target,
-    walkers: Float[Array, "walker latent_dim"],
-    fitted: Fit,
-    log_density: ensemble.LogDensity,
-    length: dict[str, int],
-) -> tuple[ensemble.EnsembleState, ensemble.EnsembleInfo]:
-    """The ensemble's samples, moved in the coordinates of `straight`; places come back."""
-    drawing, prior = model.drawing, target.prior
-    assert isinstance(target.depth, LevelTarget)
-    top = (fitted.energy - fitted.log_weight).argmin()
-    best = model.at_points(target.depth.point)(latent_at(prior, fitted.place[top]))
-    assert isinstance(best, Depths)
-    level = seen_level(best, target.depth, drawing)
-    fixed = jnp.asarray(prior.half) == 0
-    roles = model.layout.parameters.roles
-    free = ~(fixed[roles.index("mass")] | fixed[roles.index("radius")])
-
-    def position_of(place: Array) -> Array:
-        latent = latent_at(prior, place)
-        moved = jnp.where(free, straighten(latent, drawing, level), latent)
-        return jnp.where(fixed, place, moved)
-
-    def place_of(position: Array) -> tuple[Array, Array]:
-        latent = jnp.where(fixed, prior.centre, position)
-        bent, volume = bend(latent, drawing, level)
-        scaled = (jnp.where(free, bent, latent) - prior.centre) / jnp.where(fixed, 1.0, prior.half)
-        return jnp.where(fixed, position, scaled), jnp.where(free, volume, 0.0)
-
-    def density(position: Array) -> Array:
-        place, volume = place_of(position)
-        inside = jnp.all(jnp.abs(place) <= 1)
-        return jnp.where(inside, log_density(jnp.clip(place, -1, 1)) + volume, -jnp.inf)
-
-    kept, info = ensemble.run(key, jax.vmap(position_of)(walkers), density, **length)
-    place, volume = jax.vmap(jax.vmap(place_of))(kept.position)
-    return ensemble.EnsembleState(jnp.clip(place, -1, 1), kept.log_density - volume), info
 
 
 def summarise(model: Model, target: Target, fitted: Fit, draws: Draws) -> Summary:

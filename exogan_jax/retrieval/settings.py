@@ -13,10 +13,9 @@ from exogan_jax.retrieval.inpaint import N_STARTS
 #: leave 0.023 of the prior's width, 600 from anywhere 0.018, 60 from anywhere 0.116.
 ENCODED_STEPS, ENCODED_RATE = 60, 0.3
 STEPS, RATE = 600, 0.03
-#: Steps of the ensemble: to forget where it began, and between the states that are kept. Against
-#: chains of 3 times the length, medians deviate by 0.06-0.07 sigma.
-ENCODED_BURN, ENCODED_THIN = 400, 100
-BURN, THIN = 1200, 150
+#: Steps of the ensemble: to forget where it began, and between the states that are kept.
+ENCODED_BURN, ENCODED_THIN = 200, 50
+BURN, THIN = 400, 75
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Settings:
     #: otherwise start anywhere, as the paper does.
     encoder: bool = True
     n_burn: int | None = None  # steps of the ensemble before the first state is kept
-    n_kept: int = 8  # states kept of each walker
+    n_kept: int = 4  # states kept of each walker
     keep_every: int | None = None  # steps between them
 
     def __post_init__(self) -> None:
