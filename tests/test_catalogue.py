@@ -158,7 +158,9 @@ def test_summary_has_units_and_ordered_quantiles(model):
 def test_a_retrieval_is_a_sequence_of_posteriors(model):
     result = retrieve([observation(N, s) for s in range(3)], model, names=list("abc"), **OPTIONS)
     one = result[1]
-    assert one.name == "b" and one.samples.shape == (1024, D) and isinstance(one.reduced_chi2, float)
+    assert (
+        one.name == "b" and one.samples.shape == (1024, D) and isinstance(one.reduced_chi2, float)
+    )
     np.testing.assert_array_equal(one.quantiles(), result.quantiles()[1])
     assert list(one.summary()["name"]) == ["b"]
     assert one.summary()["temperature_q50"][0] == result.summary()["temperature_q50"][1]

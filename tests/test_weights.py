@@ -7,11 +7,13 @@ import pytest
 from fake_results import OTHER
 
 from exogan_jax import load_model
+from exogan_jax.files.opacities import load_opacities
 from exogan_jax.files.weights import model_card, model_layout, model_names, save_model
 from exogan_jax.gan.model import GeneratorError, Model
 from exogan_jax.gan.nets import networks
 from exogan_jax.gan.npe import Encoder
 from exogan_jax.layout import PUBLISHED
+from exogan_jax.physics.problem import problem_model
 from exogan_jax.retrieval.encode import n_features
 
 
@@ -89,7 +91,8 @@ def test_default_model_ships_and_draws_plausible_arrays():
     model = load_model()
     assert model.name == "planets" and model.layout == model_layout()
     assert load_model("published").layout == PUBLISHED
-    z = jax.random.uniform(jax.random.key(0), (16, model.networks.latent_dim), minval=-1.0)
+    theta = problem_model(load_opacities(), model.layout).sample(jax.random.key(0), 16)
+    z = 2 * model.layout.parameters.to_unit(theta) - 1  # of planets that exist
     draw = jax.jit(lambda model, z: jax.vmap(lambda one: model.image(model.generate(one)))(z))
     arrays = np.asarray(draw(model, z))
     assert arrays.shape == (16, 33, 33) and arrays.min() >= 0 and arrays.max() <= 1
@@ -100,8 +103,8 @@ def test_default_model_ships_and_draws_plausible_arrays():
 
 
 def test_a_model_knows_its_opacities(tmp_path):
-    assert [load_model(name).opacities for name in ("physical", "published")] == [
-        "physical", "published"
+    assert [load_model(name).opacities for name in ("planets", "published")] == [
+        "planets", "published"
     ]  # fmt: skip
     model = tiny("compact", width=8, depth=1, latent_dim=5)
     save_model(tmp_path / "tiny.safetensors", model, {"training": {"opacities": "mine.nc"}})

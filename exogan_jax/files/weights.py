@@ -28,7 +28,6 @@ from exogan_jax.gan.altitude import AltitudeGenerator
 from exogan_jax.gan.model import GeneratorError, LevelError, Model
 from exogan_jax.retrieval.encode import n_features
 
-
 _HELD = "batch_stats"  # in the names of arrays that are not trained
 
 

@@ -20,6 +20,7 @@ from exogan_jax.retrieval import likelihood
 from exogan_jax.retrieval.compared import LIKELIHOODS, Target
 from exogan_jax.retrieval.exact import reweigh
 from exogan_jax.retrieval.fitting import Summary, is_sampled, n_chains, retrieve_one
+from exogan_jax.retrieval.flags import split
 from exogan_jax.retrieval.forward_check import check_physics, chi_squares, true_spectrum
 from exogan_jax.retrieval.judge import judge
 from exogan_jax.retrieval.latent_prior import latent_prior
@@ -29,6 +30,9 @@ from exogan_jax.retrieval.residuals import Bins, compared_bins, log_normalisatio
 from exogan_jax.retrieval.result import Retrieval, concatenate
 from exogan_jax.retrieval.settings import Settings
 
+#: Share of the samples that exact weights must leave: fewer say less than the generator's own. Of
+#: planets that it draws to a part of the errors they leave 0.9 and more.
+_LEAST_EFFICIENCY = 0.1
 _STEPS = 16, 64, 16  # of bins, of grid points that they touch, of bins that cross sections
 
 
@@ -191,19 +195,19 @@ def _collect(
         if physics is not None:
             off = left - residuals(true_spectrum(physics, theta), own.bins)
         reduced[i] = np.square(left).sum() / max(left.size - len(parameters), 1)
-        flags.append(
-            judge(
-                samples[i],
-                answer.weights,
-                answer.size,
-                left,
-                off,
-                own.bins,
-                prior=own.prior,
-                parameters=parameters,
-                grid_um=model.layout.wavelength_um,
-            )
+        said = judge(
+            samples[i],
+            answer.weights,
+            answer.size,
+            left,
+            off,
+            own.bins,
+            prior=own.prior,
+            parameters=parameters,
+            grid_um=model.layout.wavelength_um,
         )
+        failed = answer.efficiency < _LEAST_EFFICIENCY  # False where there was no attempt: NaN
+        flags.append(",".join([*split(said), *(["not_exact"] if failed else [])]))
         answers.append(answer)
 
     def together(field: str) -> np.ndarray:
@@ -240,7 +244,9 @@ class _Answer(NamedTuple):
 
 
 def _answer(found: Any, samples: np.ndarray, bins: Bins, physics: ForwardModel | None) -> _Answer:
-    """The generator's answer of ONE `Summary`, or with a forward model the exact one."""
+    """The generator's answer of ONE `Summary`, or with a forward model the exact one, where its
+    weights leave enough of the samples.
+    """
     weights = found.weight.astype(np.float64) / found.weight.sum(dtype=np.float64)
     energy, size = found.energy, float(found.effective)
     log_evidence = float(found.evidence.log_evidence) + log_normalisation(bins)
@@ -249,6 +255,8 @@ def _answer(found: Any, samples: np.ndarray, bins: Bins, physics: ForwardModel |
         return _Answer(weights, energy, size, np.nan, log_evidence, error)
     exact = 0.5 * chi_squares(physics, samples, bins)
     better = reweigh(weights, energy.astype(np.float64) - exact)
+    if better.efficiency < _LEAST_EFFICIENCY:
+        return _Answer(weights, energy, size, better.efficiency, log_evidence, error)
     # The samples are worth fewer independent ones than there are.
     of_ratio = better.error * np.sqrt(len(weights) / max(size, 1.0))
     return _Answer(

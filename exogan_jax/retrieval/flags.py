@@ -35,6 +35,11 @@ MEANINGS = {
         "the fitted spectrum is not the forward model's at the same parameters, by as much as the "
         "data's errors: the network is too coarse for these data. Do not trust narrow intervals"
     ),
+    "not_exact": (
+        "the forward model disagrees with the network by so much that its weights leave hardly any "
+        "sample: the answer is the network's, whose own error makes intervals wider than the data "
+        "ask for"
+    ),
     "featureless": (
         "one depth for all wavelengths fits as well as any spectrum of the model: beside the "
         "radius, the answer is limits, and its medians are those of the prior"
