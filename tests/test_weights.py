@@ -98,7 +98,7 @@ def test_default_model_ships_and_draws_plausible_arrays():
     assert arrays.shape == (16, 33, 33) and arrays.min() >= 0 and arrays.max() <= 1
     assert arrays.std(axis=0).mean() > 0.05  # not one mode
     assert model.error.level.shape == (422,) and bool((model.error.level > 0).all())
-    assert float(jnp.median(model.error.level)) < 0.05  # scale heights
+    assert float(jnp.median(model.error.level)) < 0.2  # scale heights, their correlation included
     assert {"data", "training", "limits"} <= set(model_card())
 
 
