@@ -57,6 +57,9 @@ from experiments.training.quality import quality
 from experiments.training.stop import STOPPED, Stopped, termination
 
 
+_OF_GENERATOR = ("generator_loss", "anchor")
+
+
 def checkpoints(out: Path, chosen_by: str) -> ocp.CheckpointManager:
     """Asynchronous checkpoints: the last, and the best of those that were evaluated."""
     policies = ocp.checkpoint_managers
@@ -164,6 +167,8 @@ def train(config: ConfigDict, out: Path) -> Path | None:
                 state, info = compiled.run(train_key, state, *map(compiled.place, next(batches)))
                 step += k
                 losses = {name: float(x) for name, x in info._asdict().items()}  # waits for it
+                if config.discriminator_every > 1:  # it may have made no step
+                    losses = {k: x for k, x in losses.items() if k in _OF_GENERATOR or x == x}
                 rate = k * config.batch_size / (time.perf_counter() - began)
                 if log:
                     log.write(step, losses | {"spectra_per_second": rate})

@@ -8,7 +8,7 @@ from exogan_jax import Observation, load_model, load_opacities, retrieve, simula
 from exogan_jax.physics.problem import problem_model
 
 pytestmark = pytest.mark.optax
-N, SIGMA = 12, 6e-5
+N, SIGMA = 8, 6e-5
 
 
 @pytest.fixture(
@@ -27,7 +27,7 @@ def retrieved(request):
         Observation(grid[seen], zero, d[seen] + e, zero + SIGMA)
         for d, e in zip(depth, noise, strict=True)
     ]
-    found = retrieve(observations, model, n_starts=16, chunk=6)
+    found = retrieve(observations, model, n_starts=16, n_kept=2, chunk=N)
     return np.asarray(theta), depth[:, seen], found, seen
 
 
@@ -39,14 +39,14 @@ def test_truths_lie_where_the_posteriors_say(retrieved):
     assert 0.6 < np.sqrt(np.mean(np.clip(z, -4, 4) ** 2)) < 1.5
     assert np.mean(np.abs(z) < 1) > 0.5 and np.abs(z).max() < 6
     inside = np.mean((theta >= low) & (theta <= high), axis=0)
-    assert np.all(inside >= 3 / N)
+    assert np.all(inside >= 2 / N)
 
 
 def test_fits_are_as_good_as_the_errors_allow(retrieved):
     *_, found, _ = retrieved
     # 212 degrees of freedom: a spread of 0.1; the generator's own error adds to it.
     assert np.all((found.reduced_chi2 > 0.4) & (found.reduced_chi2 < 1.5))
-    assert np.median(found.effective_sample_size) > 100
+    assert np.median(found.effective_sample_size) > 50
     assert not any("poor_fit" in flags for flags in found.flags)
 
 

@@ -272,7 +272,7 @@ def test_figures_are_drawn_again_only_when_stale(tmp_path, capsys, fake, spectra
     run(capsys, spectra[0], "--out", out)
     assert drawn == ["planet_a"]
     run(capsys, spectra[0], "--out", out, "--overwrite", "--no-plots")
-    assert sorted(p.name for p in (out / "planet_a").iterdir()) == ["posterior.nc"]
+    assert sorted(p.name for p in (out / "planet_a").iterdir()) == ["fit.ecsv", "posterior.nc"]
 
 
 def test_what_was_read_is_said_and_another_reading_is_computed_again(

@@ -20,7 +20,7 @@ MASS, TEMPERATURE = PARAMETERS.index("planet_mass"), PARAMETERS.index("temperatu
 
 @pytest.fixture(scope="module")
 def physics():
-    return problem_model(load_opacities("physical"), PUBLISHED)
+    return problem_model(load_opacities("planets"), PUBLISHED)
 
 
 @pytest.fixture(scope="module")

@@ -138,6 +138,7 @@ def test_what_a_model_makes_of_it(tmp_path, capsys):
     _, out, err = run(capsys, path, "--model", "published")
     assert "cannot use 1 point reaching below its 0.317 um" in out and err == ""
     path.write_text("1.1 0.002 1e-5\n")
-    assert "far from the training set's" in run(capsys, path)[1]
+    assert "far from the training set's" in run(capsys, path, "--model", "published")[1]
+    assert "far from the training set's" not in run(capsys, path)[1]
     status, _, err = run(capsys, path, "--model", "nonesuch")
     assert status == 2 and err.startswith("exogan: error: --model: nonesuch")

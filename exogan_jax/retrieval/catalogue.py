@@ -18,21 +18,22 @@ from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.physics.observation import Observation, check
 from exogan_jax.retrieval import likelihood
 from exogan_jax.retrieval.compared import LIKELIHOODS, Target
-from exogan_jax.retrieval.exact import reweigh
+from exogan_jax.retrieval.confirm import Answer, correct, corrected, exact, generators
 from exogan_jax.retrieval.fitting import Summary, is_sampled, n_chains, retrieve_one
 from exogan_jax.retrieval.flags import split
-from exogan_jax.retrieval.forward_check import check_physics, chi_squares, true_spectrum
+from exogan_jax.retrieval.forward_check import check_physics, true_spectrum
 from exogan_jax.retrieval.judge import judge
 from exogan_jax.retrieval.latent_prior import latent_prior
-from exogan_jax.retrieval.marginals import Marginals, clipped, marginals
+from exogan_jax.retrieval.marginals import Marginals, marginals
 from exogan_jax.retrieval.priors import NOT_ANCHORED, Priors, Resolved, resolve_each
-from exogan_jax.retrieval.residuals import Bins, compared_bins, log_normalisation, residuals
+from exogan_jax.retrieval.residuals import Bins, compared_bins, residuals
 from exogan_jax.retrieval.result import Retrieval, concatenate
 from exogan_jax.retrieval.settings import Settings
 
 #: Share of the samples that exact weights must leave: fewer say less than the generator's own. Of
 #: planets that it draws to a part of the errors they leave 0.9 and more.
-_LEAST_EFFICIENCY = 0.1
+_LEAST = 0.1
+_ENOUGH, _TRIES = 0.3, 2  # below, the generator is corrected (see `confirm`), so often
 _STEPS = 16, 64, 16  # of bins, of grid points that they touch, of bins that cross sections
 
 
@@ -104,18 +105,14 @@ def retrieve(
         check_physics(physics, model.layout)
     sizes = padded_sizes(checked, model.layout)
     chunk = min(chunk, len(checked))
-    keys = keys_of(names, settings.seed)
-    static = dataclasses.replace(settings, seed=0)  # is in the keys: another compiles nothing
     parts = []
     for start in range(0, len(checked), chunk):
         stop = min(start + chunk, len(checked))
         asked = [
             _asked(checked[i], model, prior_of[i], settings, sizes) for i in range(start, stop)
         ]
-        rows = [min(i, stop - start - 1) for i in range(chunk)]  # the last chunk is padded
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(asked[i].target for i in rows))
-        found = _retrieve_all(keys[start + np.array(rows)], model, stacked, settings=static)
-        part = _collect(names[start:stop], asked, found, model, physics, settings)
+        answers = _answers(names[start:stop], asked, model, physics, settings, chunk)
+        part = _collect(names[start:stop], asked, answers, model, physics, settings)
         parts.append(part)
         if on_result is not None:
             on_result(part)
@@ -156,9 +153,10 @@ def padded_sizes(observations: Sequence[Observation], layout: Layout) -> tuple[i
     return tuple(int(-(-n // step) * step) for n, step in zip(largest, _STEPS, strict=True))
 
 
-def keys_of(names: Sequence[str], seed: int) -> jax.Array:
+def keys_of(names: Sequence[str], seed: int, attempt: int = 0) -> jax.Array:
     """A key by name: a spectrum's result does not depend on its neighbours, nor on a resume."""
     digest = jnp.asarray([zlib.crc32(name.encode()) for name in names], jnp.uint32)
+    digest = digest + jnp.uint32(attempt)
     return jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(digest)
 
 
@@ -167,36 +165,74 @@ def _retrieve_all(keys: jax.Array, model: Model, targets: Target, *, settings: S
     return jax.vmap(lambda key, target: retrieve_one(key, model, target, settings))(keys, targets)
 
 
+def _answers(
+    names: Sequence[str],
+    asked: Sequence[_Asked],
+    model: Model,
+    physics: ForwardModel | None,
+    settings: Settings,
+    chunk: int,
+) -> list[Answer]:
+    """Answers of a chunk's observations, exact ones where `physics` and the settings say so."""
+    parameters = model.layout.parameters
+    rows = [min(i, len(asked) - 1) for i in range(chunk)]  # the last chunk is padded
+    static = dataclasses.replace(settings, seed=0)  # is in the keys: another compiles nothing
+
+    def run(targets: Sequence[Target], attempt: int) -> list[Any]:
+        keys = keys_of([names[i] for i in rows], settings.seed, attempt)
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(targets[i] for i in rows))
+        found = _retrieve_all(keys, model, stacked, settings=static)
+        found = jax.tree.map(np.asarray, found)
+        return [jax.tree.map(lambda x, i=i: x[i], found) for i in range(len(asked))]
+
+    targets = [own.target for own in asked]
+    fast = [
+        generators(found, own.bins, own.prior, parameters)
+        for found, own in zip(run(targets, 0), asked, strict=True)
+    ]
+    if physics is None or not settings.exact or not is_sampled(model, settings):
+        return fast
+    answers = [exact(one, own.bins, physics) for one, own in zip(fast, asked, strict=True)]
+    for attempt in range(1, 1 + _TRIES):
+        poor = [i for i, answer in enumerate(answers) if answer.efficiency < _ENOUGH]
+        found_off = ((i, correct(asked[i].target, answers[i], physics)) for i in poor)
+        tries = {i: correction for i, correction in found_off if correction is not None}
+        if not tries:
+            break
+        found = run([tries[i].target if i in tries else t for i, t in enumerate(targets)], attempt)
+        for i, correction in tries.items():
+            again = corrected(found[i], correction.off)
+            tried = generators(again, asked[i].bins, asked[i].prior, parameters)
+            tried = exact(tried, asked[i].bins, physics)
+            if tried.efficiency > answers[i].efficiency:
+                answers[i] = tried
+    # Where all fails, the generator's own answer, and said.
+    return [
+        one._replace(efficiency=answer.efficiency) if answer.efficiency < _LEAST else answer
+        for one, answer in zip(fast, answers, strict=True)
+    ]
+
+
 def _collect(
     names: Sequence[str],
     asked: Sequence[_Asked],
-    found: Any,  # a `Summary`
+    answers: Sequence[Answer],
     model: Model,
     physics: ForwardModel | None,
     settings: Settings,
 ) -> Retrieval:
-    """Results of the first of the targets, as many as there are names."""
-    n, parameters = len(names), model.layout.parameters
-    found = jax.tree.map(lambda x: np.asarray(x)[:n], found)
-    samples = np.stack(
-        [clipped(x, own.prior, parameters) for x, own in zip(found.theta, asked, strict=True)]
-    )
-    exact = physics if settings.exact and is_sampled(model, settings) else None
-    reduced, flags, answers = np.empty(n), [], []
-    for i, own in enumerate(asked):
-        one = jax.tree.map(lambda x, i=i: x[i], found)
-        answer = _answer(one, samples[i], own.bins, exact)
-        if exact is None and not isinstance(model.error, LevelError):
-            # The likelihood of pixels is not normalised.
-            answer = answer._replace(log_evidence=np.nan, log_evidence_error=np.nan)
-        theta, depth = _best(one, own.bins)
+    """Results of a chunk."""
+    parameters = model.layout.parameters
+    reduced, flags = np.empty(len(names)), []
+    for i, (own, answer) in enumerate(zip(asked, answers, strict=True)):
+        theta, depth = _best(answer.found, own.bins)
         left = residuals(depth, own.bins)
         off = None
         if physics is not None:
             off = left - residuals(true_spectrum(physics, theta), own.bins)
         reduced[i] = np.square(left).sum() / max(left.size - len(parameters), 1)
         said = judge(
-            samples[i],
+            answer.samples,
             answer.weights,
             answer.size,
             left,
@@ -206,66 +242,33 @@ def _collect(
             parameters=parameters,
             grid_um=model.layout.wavelength_um,
         )
-        failed = answer.efficiency < _LEAST_EFFICIENCY  # False where there was no attempt: NaN
+        failed = answer.efficiency < _LEAST  # False where there was no attempt: NaN
         flags.append(",".join([*split(said), *(["not_exact"] if failed else [])]))
-        answers.append(answer)
 
     def together(field: str) -> np.ndarray:
         return np.array([getattr(answer, field) for answer in answers])
 
+    def of_summary(field: str) -> np.ndarray:
+        return np.array([getattr(answer.found, field) for answer in answers])
+
+    # The likelihood of pixels is not normalised.
+    known = ~np.isnan(together("efficiency")) | isinstance(model.error, LevelError)
     return Retrieval(
         names=tuple(names),
         layout=model.layout,
         n_chains=n_chains(model, settings),
-        samples=samples,
+        samples=together("samples"),
         weights=together("weights"),
-        log_evidence=together("log_evidence"),
-        log_evidence_error=together("log_evidence_error"),
+        log_evidence=np.where(known, together("log_evidence"), np.nan),
+        log_evidence_error=np.where(known, together("log_evidence_error"), np.nan),
         efficiency=together("efficiency"),
         reduced_chi2=reduced,
         effective_sample_size=together("size"),
-        acceptance=found.acceptance.astype(np.float64),
+        acceptance=of_summary("acceptance").astype(np.float64),
         flags=tuple(flags),
-        depth=found.depth,
-        aspa=found.image,
+        depth=of_summary("depth"),
+        aspa=of_summary("image"),
         loss=together("energy"),
-    )
-
-
-class _Answer(NamedTuple):
-    """Of ONE observation."""
-
-    weights: np.ndarray
-    energy: np.ndarray  # -log likelihood + constant of each sample
-    size: float  # independent samples
-    efficiency: float
-    log_evidence: float
-    log_evidence_error: float
-
-
-def _answer(found: Any, samples: np.ndarray, bins: Bins, physics: ForwardModel | None) -> _Answer:
-    """The generator's answer of ONE `Summary`, or with a forward model the exact one, where its
-    weights leave enough of the samples.
-    """
-    weights = found.weight.astype(np.float64) / found.weight.sum(dtype=np.float64)
-    energy, size = found.energy, float(found.effective)
-    log_evidence = float(found.evidence.log_evidence) + log_normalisation(bins)
-    error = float(found.evidence.error)
-    if physics is None:
-        return _Answer(weights, energy, size, np.nan, log_evidence, error)
-    exact = 0.5 * chi_squares(physics, samples, bins)
-    better = reweigh(weights, energy.astype(np.float64) - exact)
-    if better.efficiency < _LEAST_EFFICIENCY:
-        return _Answer(weights, energy, size, better.efficiency, log_evidence, error)
-    # The samples are worth fewer independent ones than there are.
-    of_ratio = better.error * np.sqrt(len(weights) / max(size, 1.0))
-    return _Answer(
-        better.weight,
-        exact.astype(np.float32),
-        size * better.efficiency,
-        better.efficiency,
-        log_evidence + better.log_ratio,
-        float(np.hypot(error, of_ratio)),
     )
 
 

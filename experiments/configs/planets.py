@@ -1,7 +1,11 @@
-"""Real planets: from cool Neptunes to ultra-hot Jupiters, with clouds and hazes. No
-weights of it ship yet.
+"""Real planets: from cool Neptunes to ultra-hot Jupiters, with clouds and hazes.
 
 python -m experiments.train --config experiments/configs/planets.py --out runs/planets
+python -m experiments.train_encoder --model runs/planets/planets.safetensors \
+    --config experiments/configs/encoder.py --out runs/planets-encoder --set n_steps=12000
+
+Expect, on two cores: 9 minutes of simulation, 40 of training, 10 for the encoder. What it learns is
+limited by the network's size: spectra of the training set are drawn no better than others.
 """
 
 import numpy as np

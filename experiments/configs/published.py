@@ -1,9 +1,8 @@
-"""The published problem, by networks that draw levels (gan/altitude.py). The weights that ship are
-still those of the compact pair, which this configuration trained before.
+"""The published problem, by networks that draw levels (gan/altitude.py).
 
 python -m experiments.train --config experiments/configs/published.py --out runs/published
 
-Expect, on two cores: 3 minutes of simulation, about 40 of training.
+Expect, on two cores: 4 minutes of simulation, about 25 of training.
 """
 
 from ml_collections import ConfigDict
