@@ -56,7 +56,6 @@ from experiments.training.own_error import measure_error
 from experiments.training.quality import quality
 from experiments.training.stop import STOPPED, Stopped, termination
 
-
 _OF_GENERATOR = ("generator_loss", "anchor")
 
 
