@@ -10,7 +10,7 @@ from exogan_jax.layout import Layout
 from exogan_jax.physics.forward import ForwardModel, forward_model
 from exogan_jax.physics.opacity import OpacityTable
 
-_SAME = 1e-5  # relative difference of wavelengths that are the same: tables hold float32
+SAME = 1e-5  # relative difference of wavelengths that are the same: tables hold float32
 
 
 def problem_model(table: OpacityTable, layout: Layout, **options: Any) -> ForwardModel:
@@ -27,7 +27,7 @@ def problem_model(table: OpacityTable, layout: Layout, **options: Any) -> Forwar
     known = np.asarray(table.wavelength_um, np.float64)
     distance = np.abs(layout.wavelength_um[:, None] / known - 1)
     point = distance.argmin(axis=1)
-    missing = distance.min(axis=1) > _SAME
+    missing = distance.min(axis=1) > SAME
     if missing.any():
         first = layout.wavelength_um[missing][0]
         raise ValueError(

@@ -9,9 +9,8 @@ from jaxtyping import Array, Float
 
 from exogan_jax.layout import Layout
 from exogan_jax.physics.forward import ForwardModel
+from exogan_jax.physics.problem import SAME
 from exogan_jax.retrieval.residuals import Bins, binned_residuals
-
-_SAME = 1e-5  # relative difference of wavelengths that are the same: tables hold float32
 
 
 def check_physics(physics: ForwardModel, layout: Layout) -> None:
@@ -23,7 +22,7 @@ def check_physics(physics: ForwardModel, layout: Layout) -> None:
     if physics.parameters != layout.parameters:
         raise ValueError("physics is of other parameters than the model")
     ours, theirs = layout.wavelength_um, np.asarray(physics.wavelength_um, np.float64)
-    if ours.shape != theirs.shape or np.abs(theirs / ours - 1).max() > _SAME:
+    if ours.shape != theirs.shape or np.abs(theirs / ours - 1).max() > SAME:
         raise ValueError(
             "physics is of other wavelengths than the model: make it with "
             "physics.problem.problem_model(table, model.layout)"
