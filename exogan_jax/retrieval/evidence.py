@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import jax
-from jax.scipy.stats import norm
 from jaxtyping import Array, Float
 
-from exogan_jax.gan.npe import from_normal, to_normal
 from exogan_jax.parameters import Parameters
 from exogan_jax.retrieval.ensemble import LogDensity
 from exogan_jax.retrieval.exact import Bridge, bridge
 from exogan_jax.retrieval.latent_prior import LatentPrior, log_norm
+from exogan_jax.retrieval.moves import normal_coordinates
 
 
 def evidence(
@@ -31,9 +30,11 @@ def evidence(
       parameters: the problem's.
       effective: number of independent samples.
     """
+    coordinates = normal_coordinates()
 
     def of(u: Array) -> Array:
-        return log_density(from_normal(u)) + norm.logpdf(u).sum()
+        place, volume = coordinates.place(u)
+        return log_density(place) + volume
 
-    found = bridge(key, jax.vmap(to_normal)(place), of, effective)
+    found = bridge(key, jax.vmap(coordinates.position)(place), of, effective)
     return found._replace(log_evidence=found.log_evidence - log_norm(prior, parameters))
