@@ -13,6 +13,7 @@ RANKS = {
     "parameters": 0,
     "atmosphere": 1,
     "folding": 1,
+    "triangular": 0,
     "masks": 1,
     "layout": 1,
     "aspa": 2,

@@ -8,6 +8,7 @@ import pytest
 from exogan_jax.gan.altitude import Depths
 from exogan_jax.gan.model import LevelError
 from exogan_jax.physics.observation import Observation
+from exogan_jax.retrieval.correction import shift
 from exogan_jax.retrieval.encode import carry_back
 from exogan_jax.retrieval.levels import (
     level_density,
@@ -19,6 +20,7 @@ from exogan_jax.retrieval.likelihood import UNIT
 from tests.tiny_model import LAYOUT
 
 GRID = LAYOUT.wavelength_um
+D = len(LAYOUT.parameters)
 POINTS = np.array([3, 10, 11, 40])
 SIGMA = np.array([20e-6, 30e-6, 40e-6, 50e-6])
 OWN = LevelError(np.linspace(0.01, 0.05, 60))
@@ -32,7 +34,8 @@ def observation():
 
 def drawn(target, excess=0.0):
     depth = 0.011 + 1e-4 * jnp.sin(target.point)
-    return Depths(depth, 1e-3 * (1 + 0.1 * target.point), jnp.zeros(3), jnp.asarray(excess))
+    slope = 1e-3 * (1 + 0.1 * target.point)
+    return Depths(depth, slope, jnp.zeros(D), jnp.linspace(-0.5, 0.5, D), jnp.asarray(excess))
 
 
 def test_loss_is_the_gaussians_with_both_errors(observation):
@@ -58,14 +61,31 @@ def test_what_does_not_exist_has_no_density_and_a_way_back(observation):
 
 def test_robust_loss_has_the_same_minimum_and_a_slower_growth(observation):
     target = level_target(observation, LAYOUT, LevelError(np.zeros(60)))
-    exact = Depths(
-        jnp.asarray(observation.depth[np.argsort(POINTS)], jnp.float32), jnp.zeros(4), 0.0, 0.0
-    )
+    depth = jnp.asarray(observation.depth[np.argsort(POINTS)], jnp.float32)
+    exact = Depths(depth, jnp.zeros(4), jnp.zeros(D), jnp.zeros(D), 0.0)
     far = exact._replace(depth=exact.depth + 0.01)
     assert robust_level_loss(exact, target) < 1e-4 and level_loss(exact, target) < 1e-4
     chi = 0.01 / SIGMA
     np.testing.assert_allclose(robust_level_loss(far, target), (chi - 1).sum(), rtol=1e-2)
     np.testing.assert_allclose(level_loss(far, target), 0.5 * (chi**2).sum(), rtol=1e-3)
+
+
+def test_what_is_corrected_is_compared(observation):
+    target = level_target(observation, LAYOUT, OWN)
+    spectrum = drawn(target)
+    rng = np.random.default_rng(1)
+    correction = target.correction._replace(
+        centre=np.zeros(D, np.float32),
+        whiten=np.eye(D, dtype=np.float32),
+        coefficient=rng.normal(0, 0.03, target.correction.coefficient.shape).astype(np.float32),
+    )
+    moved = shift(correction, spectrum.anchor)
+    assert np.std(moved) > 0.01
+    by_hand = spectrum._replace(depth=spectrum.depth + spectrum.slope * moved)
+    for loss in (level_loss, robust_level_loss):
+        found = loss(spectrum, target._replace(correction=correction))
+        np.testing.assert_allclose(found, loss(by_hand, target), rtol=1e-4)
+        assert abs(found - loss(spectrum, target)) > 0.01
 
 
 def test_padding_and_bins_off_the_grid_count_nothing(observation):

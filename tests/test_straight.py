@@ -7,6 +7,7 @@ import pytest
 
 from exogan_jax.gan.altitude import Drawing
 from exogan_jax.layout import PUBLISHED
+from exogan_jax.retrieval.correction import no_correction
 from exogan_jax.retrieval.levels import LevelTarget
 from exogan_jax.retrieval.straight import bend, seen_level, straighten
 from experiments.configs.planets import LAYOUT, PARAMETERS
@@ -63,5 +64,6 @@ def test_seen_level_is_the_mean_over_what_is_seen():
     depths = WIDE.depths(levels, anchor)
     operator = jnp.asarray([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0], [0.0, 0.0]])  # the last only pads
     n = jnp.zeros(2)
-    target = LevelTarget(jnp.arange(4), operator, n, n, jnp.zeros(()), jnp.zeros(4))
+    nothing = no_correction(len(WIDE.layout.parameters), 4)
+    target = LevelTarget(jnp.arange(4), operator, n, n, jnp.zeros(()), jnp.zeros(4), nothing)
     np.testing.assert_allclose(seen_level(depths, target, WIDE), 7.0, rtol=1e-4)

@@ -35,6 +35,7 @@ class Depths(NamedTuple):
     depth: Float[Array, " k"]  # (Rp/R_sun)^2
     slope: Float[Array, " k"]  # change of depth with the level: twice the disc times h, or more
     theta: Float[Array, " d"]
+    anchor: Float[Array, " d"]  # theta, scaled to [-1, 1]
     excess: Float[Array, ""]  # 0 where there is such a planet, see `atmosphere.excess`
 
 
@@ -78,8 +79,16 @@ class Drawing:
         scale = self.scale(theta)
         rest = 1 - jnp.minimum(scale.height * level, _HIGHEST)
         depth = scale.disc / jnp.square(rest)
-        slope = 2 * scale.height * depth / rest
-        return Depths(depth, slope, theta, excess(scale, self.background))
+        gone = excess(scale, self.background)
+        return Depths(depth, _slope(scale, depth), theta, anchor, gone)
+
+    def slope(self, depth: Float[Array, " k"], theta: Float[Array, " d"]) -> Float[Array, " k"]:
+        """By how much depths change with their levels."""
+        return _slope(self.scale(theta), depth)
+
+
+def _slope(scale: Scale, depth: Float[Array, " k"]) -> Float[Array, " k"]:
+    return 2 * scale.height * depth * jnp.sqrt(depth / scale.disc)
 
 
 class AltitudeGenerator(nn.Module):

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax.scipy.special import ndtr, ndtri
 from jaxtyping import Array, Float
+
+from exogan_jax.triangular import inverse
 
 _MOST = 8.0  # log of the highest precision: a spread of 3e-4
 _EDGE = 1e-6  # of [0, 1]: float32 has no probit nearer to its ends
@@ -48,9 +49,7 @@ class Shape(NamedTuple):
 
 def shape_of(proposal: Proposal) -> Shape:
     """ONE proposal's, to be made once for many latents."""
-    unit = jnp.eye(proposal.mean.size, dtype=proposal.mean.dtype)
-    spread = jax.scipy.linalg.solve_triangular(proposal.precision, unit, lower=True)
-    return Shape(proposal.mean, spread)
+    return Shape(proposal.mean, inverse(proposal.precision))
 
 
 def latent_at(position: Float[Array, " d"], shape: Shape) -> Float[Array, " d"]:

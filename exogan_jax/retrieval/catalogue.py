@@ -18,7 +18,7 @@ from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.physics.observation import Observation, check
 from exogan_jax.retrieval import likelihood
 from exogan_jax.retrieval.compared import LIKELIHOODS, Target
-from exogan_jax.retrieval.confirm import Answer, correct, corrected, exact, generators
+from exogan_jax.retrieval.confirm import Answer, correct, exact, generators
 from exogan_jax.retrieval.fitting import Summary, is_sampled, n_chains, retrieve_one
 from exogan_jax.retrieval.flags import split
 from exogan_jax.retrieval.forward_check import check_physics, true_spectrum
@@ -195,14 +195,13 @@ def _answers(
     answers = [exact(one, own.bins, physics) for one, own in zip(fast, asked, strict=True)]
     for attempt in range(1, 1 + _TRIES):
         poor = [i for i, answer in enumerate(answers) if answer.efficiency < _ENOUGH]
-        found_off = ((i, correct(asked[i].target, answers[i], physics)) for i in poor)
-        tries = {i: correction for i, correction in found_off if correction is not None}
+        corrected = ((i, correct(asked[i].target, answers[i], model)) for i in poor)
+        tries = {i: target for i, target in corrected if target is not None}
         if not tries:
             break
-        found = run([tries[i].target if i in tries else t for i, t in enumerate(targets)], attempt)
-        for i, correction in tries.items():
-            again = corrected(found[i], correction.off)
-            tried = generators(again, asked[i].bins, asked[i].prior, parameters)
+        found = run([tries.get(i, target) for i, target in enumerate(targets)], attempt)
+        for i in tries:
+            tried = generators(found[i], asked[i].bins, asked[i].prior, parameters)
             tried = exact(tried, asked[i].bins, physics)
             if tried.efficiency > answers[i].efficiency:
                 answers[i] = tried
@@ -225,11 +224,10 @@ def _collect(
     parameters = model.layout.parameters
     reduced, flags = np.empty(len(names)), []
     for i, (own, answer) in enumerate(zip(asked, answers, strict=True)):
-        theta, depth = _best(answer.found, own.bins)
-        left = residuals(depth, own.bins)
+        left = residuals(answer.best_depth, own.bins)
         off = None
         if physics is not None:
-            off = left - residuals(true_spectrum(physics, theta), own.bins)
+            off = left - residuals(true_spectrum(physics, answer.best_theta), own.bins)
         reduced[i] = np.square(left).sum() / max(left.size - len(parameters), 1)
         said = judge(
             answer.samples,
@@ -266,17 +264,7 @@ def _collect(
         effective_sample_size=together("size"),
         acceptance=of_summary("acceptance").astype(np.float64),
         flags=tuple(flags),
-        depth=of_summary("depth"),
+        depth=together("depth"),
         aspa=of_summary("image"),
         loss=together("energy"),
     )
-
-
-def _best(found: Any, bins: Bins) -> tuple[np.ndarray, np.ndarray]:
-    """Parameters (d,) and spectrum (w,) of ONE `Summary`'s sample or start that fits the data best,
-    by their own errors.
-    """
-    depth = np.concatenate([found.start_depth[None], found.depth])
-    theta = np.concatenate([found.start_theta[None], found.theta])
-    best = int(np.square(residuals(depth, bins)).sum(axis=1).argmin())
-    return theta[best], depth[best]

@@ -1,30 +1,30 @@
 """The exact answer to ONE observation: the generator's samples, weighted by the forward model.
 
-Where the generator errs by more than the data do, hardly a sample is left. The error hardly changes
-along a narrow posterior: a spectrum is drawn, corrected by what it is off at the best sample, and
-sampled once more, in the same program.
+Where the generator errs by more than the data do, few samples are left. But their spectra tell what
+it errs by: it is corrected (`correction`) and the corrected one sampled, in the same program.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
+from exogan_jax.gan.altitude import Drawing
+from exogan_jax.gan.model import Model
 from exogan_jax.parameters import Parameters
 from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.retrieval.compared import Target
+from exogan_jax.retrieval.correction import fit_correction
 from exogan_jax.retrieval.exact import reweigh
-from exogan_jax.retrieval.forward_check import chi_squares, true_spectrum
+from exogan_jax.retrieval.forward_check import chi_squares, true_depths, true_spectrum
 from exogan_jax.retrieval.levels import LevelTarget
-from exogan_jax.retrieval.likelihood import UNIT
 from exogan_jax.retrieval.marginals import Marginals, clipped
-from exogan_jax.retrieval.residuals import Bins, log_normalisation
-
-#: Of its own error, what a generator keeps once it is corrected: along posteriors of light, hot
-#: planets, where it errs most, about a third.
-_LEFT = 0.3
+from exogan_jax.retrieval.residuals import Bins, log_normalisation, residuals
 
 
 class Answer(NamedTuple):
@@ -35,9 +35,13 @@ class Answer(NamedTuple):
     weights: Float[np.ndarray, " n"]  # summing to 1
     energy: Float[np.ndarray, " n"]  # -log likelihood + constant
     size: float  # independent samples
-    efficiency: float  # of exact weights; NaN where there are none
+    depth: Float[np.ndarray, "n w"]  # spectra: where data are, of the model that is compared
+    best_theta: Float[np.ndarray, " d"]  # of what fits best, by the data's own errors
+    best_depth: Float[np.ndarray, " w"]
     log_evidence: float
     log_evidence_error: float
+    efficiency: float = np.nan  # of exact weights; NaN where there are none
+    true: Float[np.ndarray, "n k"] | None = None  # the forward model's depths at the bins' points
 
 
 def generators(found: Any, bins: Bins, prior: Marginals, parameters: Parameters) -> Answer:
@@ -49,13 +53,19 @@ def generators(found: Any, bins: Bins, prior: Marginals, parameters: Parameters)
       prior: of each parameter.
       parameters: the model's.
     """
+    # A start may fit better than all samples.
+    depth = np.concatenate([found.start_depth[None], found.depth])
+    theta = np.concatenate([found.start_theta[None], found.theta])
+    best = int(np.square(residuals(depth, bins)).sum(axis=1).argmin())
     return Answer(
         found,
         clipped(found.theta, prior, parameters),
         found.weight.astype(np.float64) / found.weight.sum(dtype=np.float64),
         found.energy,
         float(found.effective),
-        np.nan,
+        found.depth,
+        theta[best],
+        depth[best],
         float(found.evidence.log_evidence) + log_normalisation(bins),
         float(found.evidence.error),
     )
@@ -63,47 +73,56 @@ def generators(found: Any, bins: Bins, prior: Marginals, parameters: Parameters)
 
 def exact(answer: Answer, bins: Bins, physics: ForwardModel) -> Answer:
     """The same samples with the weights of the exact posterior."""
-    energy = 0.5 * chi_squares(physics, answer.samples, bins)
+    true = true_depths(physics, answer.samples, bins)
+    energy = 0.5 * chi_squares(true, bins)
     better = reweigh(answer.weights, answer.energy.astype(np.float64) - energy)
     # The samples are worth fewer independent ones than there are.
     error = better.error * np.sqrt(len(energy) / max(answer.size, 1.0))
+    best = int(energy.argmin())
+    best_depth = true_spectrum(physics, answer.samples[best])
+    # Where there are no data, the generator is off by much the same for all samples.
+    depth = answer.found.depth + (best_depth - answer.found.depth[best])
+    known = np.isfinite(true)
+    depth[:, bins.point] = np.where(known, true, depth[:, bins.point])
     return answer._replace(
         weights=better.weight,
         energy=energy.astype(np.float32),
         size=answer.size * better.efficiency,
+        depth=depth.astype(np.float32),
+        best_theta=answer.samples[best],
+        best_depth=best_depth,
         efficiency=better.efficiency,
         log_evidence=answer.log_evidence + better.log_ratio,
         log_evidence_error=float(np.hypot(answer.log_evidence_error, error)),
+        true=true,
     )
 
 
-class Correction(NamedTuple):
-    """Another try."""
+def correct(target: Target, answer: Answer, model: Model) -> Target | None:
+    """A target whose generator is corrected by what an exact answer says of it; None where too few
+    of its samples exist, or the target is none of levels.
 
-    target: Target  # whose data are taken to the generator's side
-    off: Float[np.ndarray, " w"]  # to be added to what it draws
-
-
-def correct(target: Target, answer: Answer, physics: ForwardModel) -> Correction | None:
-    """By what the generator is off at the best sample of an exact answer; None where no sample has
-    a likelihood, or the target is none of levels.
+    Args:
+      target: of the observation.
+      answer: from `exact`.
+      model: the networks.
     """
     depth = target.depth
-    best = int(answer.energy.argmin())
-    if not isinstance(depth, LevelTarget) or not np.isfinite(answer.energy[best]):
+    if not isinstance(depth, LevelTarget) or answer.true is None:
         return None
-    drawn = answer.found.depth[best].astype(np.float64)
-    off = true_spectrum(physics, answer.samples[best]) - drawn
-    binned = off[np.asarray(depth.point)] @ np.asarray(depth.operator, np.float64) / UNIT
-    moved = depth._replace(
-        depth=(depth.depth - binned).astype(np.float32), own=(_LEFT * depth.own).astype(np.float32)
-    )
-    return Correction(target._replace(depth=moved), off)
+    drawn = answer.found.depth[:, np.asarray(depth.point)]
+    slope = np.asarray(_slopes(drawn, answer.samples.astype(np.float32), model.drawing))
+    off = (answer.true - drawn) / slope
+    anchor = 2 * model.layout.parameters.to_unit(answer.samples) - 1
+    fitted = fit_correction(np.asarray(anchor), off)
+    if fitted is None:
+        return None
+    correction, left = fitted
+    return target._replace(depth=depth._replace(correction=correction, own=left))
 
 
-def corrected(found: Any, off: Float[np.ndarray, " w"]) -> Any:
-    """A `Summary` of a corrected target, its spectra as they are meant."""
-    return found._replace(
-        depth=(found.depth + off).astype(np.float32),
-        start_depth=(found.start_depth + off).astype(np.float32),
-    )
+@partial(jax.jit, static_argnames="drawing")
+def _slopes(
+    depth: Float[Array, "n k"], theta: Float[Array, "n d"], drawing: Drawing
+) -> Float[Array, "n k"]:
+    return jax.vmap(drawing.slope)(jnp.asarray(depth), jnp.asarray(theta))

@@ -46,11 +46,11 @@ def _spectra(few: ForwardModel, theta: Float[Array, "n d"]) -> Float[Array, "n k
     return jnp.where(exists[:, None], depth, jnp.nan)
 
 
-def chi_squares(
+def true_depths(
     physics: ForwardModel, theta: Float[np.ndarray, "n d"], bins: Bins
-) -> Float[np.ndarray, " n"]:
-    """Chi-square of the forward model, by the data's own errors, of planets; infinite for those
-    that do not exist. Only the wavelengths that the bins touch are computed.
+) -> Float[np.ndarray, "n k"]:
+    """The forward model's depths at the points that the bins touch, which alone are computed; NaN
+    for planets that do not exist.
 
     Args:
       physics: on the whole grid.
@@ -58,6 +58,10 @@ def chi_squares(
       bins: of the observation.
     """
     few = physics.at_points(bins.point)
-    depth = np.asarray(_spectra(few, np.asarray(theta, np.float32)), np.float64)
+    return np.asarray(_spectra(few, np.asarray(theta, np.float32)), np.float64)
+
+
+def chi_squares(depth: Float[np.ndarray, "n k"], bins: Bins) -> Float[np.ndarray, " n"]:
+    """Chi-squares of `true_depths`, by the data's own errors; infinite where they are none."""
     chi2 = np.square(binned_residuals(depth, bins)).sum(axis=1)
     return np.where(np.isnan(chi2), np.inf, chi2)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax.scipy.linalg import solve_triangular
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float, Int
+
+from exogan_jax.triangular import cholesky, inverse
 
 _LEAST = 1e-5  # variance added, as a share of each coordinate's own: none of them is flat
 _TINY = 1e-12
@@ -21,6 +22,7 @@ class Kernels(NamedTuple):
 
     centre: Float[Array, "n d"]
     root: Float[Array, "d d"]  # of the kernels' covariance, lower triangular
+    inverse: Float[Array, "d d"]  # the root's
     whitened: Float[Array, "n d"]  # centres in the kernels' own units
 
 
@@ -36,9 +38,10 @@ def kernels(samples: Float[Array, "n d"], width: float) -> Kernels:
     centred = samples - mean
     covariance = centred.T @ centred / samples.shape[0]
     covariance += jnp.diag(_LEAST * jnp.diagonal(covariance) + _TINY)
-    root = width * jnp.linalg.cholesky(covariance)
+    root = width * cholesky(covariance)
+    back = inverse(root)
     centre = mean + (1 - width**2) ** 0.5 * centred
-    return Kernels(centre, root, _whiten(root, centre))
+    return Kernels(centre, root, back, centre @ back.T)
 
 
 def draws(
@@ -51,10 +54,6 @@ def draws(
 def log_density(mixture: Kernels, x: Float[Array, "m d"]) -> Float[Array, " m"]:
     """Log density of the mixture at some points."""
     n, d = mixture.centre.shape
-    distance = jnp.square(_whiten(mixture.root, x)[:, None] - mixture.whitened[None]).sum(axis=2)
+    distance = jnp.square((x @ mixture.inverse.T)[:, None] - mixture.whitened[None]).sum(axis=2)
     volume = jnp.log(jnp.diagonal(mixture.root)).sum() + 0.5 * d * jnp.log(2 * jnp.pi)
     return logsumexp(-0.5 * distance, axis=1) - jnp.log(n) - volume
-
-
-def _whiten(root: Float[Array, "d d"], x: Float[Array, "m d"]) -> Float[Array, "m d"]:
-    return solve_triangular(root, x.T, lower=True).T

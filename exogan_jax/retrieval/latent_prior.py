@@ -28,6 +28,7 @@ from exogan_jax.retrieval.priors import (
     Prior,
     Resolved,
 )
+from exogan_jax.triangular import factor, inverse
 
 # Largest steepness and smallest box that a proposal is told of: float32's algebra holds them.
 _STEEPEST, _LEAST = 1e3, 1e-3
@@ -171,9 +172,9 @@ def shape_within(proposal: Proposal, prior: LatentPrior, parameters: Parameters)
     right = jnp.concatenate(
         [slope * middle - value, box * middle, proposal.precision @ proposal.mean]
     )
-    q, r = jnp.linalg.qr(rows)
-    mean = jax.scipy.linalg.solve_triangular(r, q.T @ right)
-    spread = jax.scipy.linalg.solve_triangular(r, jnp.eye(mean.size, dtype=mean.dtype))
+    triangle = factor(jnp.concatenate([rows, right[:, None]], axis=1))
+    spread = inverse(triangle[:-1, :-1].T).T
+    mean = spread @ triangle[:-1, -1]
     known = jnp.any(box > 0) | jnp.any(slope != 0)
     return Shape(
         jnp.where(known, narrowing * (mean - middle), shape.mean),

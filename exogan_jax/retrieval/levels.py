@@ -18,6 +18,7 @@ from exogan_jax.gan.altitude import Depths
 from exogan_jax.gan.model import LevelError
 from exogan_jax.layout import Layout
 from exogan_jax.physics.observation import Observation, binning_operator
+from exogan_jax.retrieval.correction import Correction, no_correction, shift
 from exogan_jax.retrieval.likelihood import UNIT, pad, touched_points
 
 #: What a planet that does not exist costs an optimiser, per unit of `Depths.excess`: as much as 100
@@ -41,6 +42,7 @@ class LevelTarget(NamedTuple):
     weight: Float[Array, " n"]  # 1/sigma^2, UNIT^-2
     reference: Float[Array, ""]  # depth that all depths are counted from
     own: Float[Array, " k"]  # the generator's error, in levels
+    correction: Correction  # of what it draws, where its error is known
 
 
 @jax.default_matmul_precision("highest")
@@ -51,7 +53,8 @@ def _compared(depths: Depths, target: LevelTarget) -> tuple[Float[Array, " n"], 
     Row vectors times matrices, so that many spectra side by side are plain matrix products.
     """
     own = depths.slope * target.own / UNIT
-    rows = jnp.stack([(depths.depth - target.reference) / UNIT, own]) @ target.operator
+    corrected = depths.depth + depths.slope * shift(target.correction, depths.anchor)
+    rows = jnp.stack([(corrected - target.reference) / UNIT, own]) @ target.operator
     factor = 1 + target.weight * jnp.square(rows[1])
     # The weights, some of them 0, are under a root of their own: its slope has no bound there.
     return jnp.sqrt(target.weight) * (rows[0] - target.depth) / jnp.sqrt(factor), factor
@@ -113,6 +116,7 @@ def level_target(
     reference = float(np.median(depth))
 
     n, k = n_points, n_touched
+    d = len(layout.parameters)
     return LevelTarget(
         point=pad(point, k).astype(np.int32),
         operator=pad(operator[:, point].T, k, n),
@@ -120,4 +124,5 @@ def level_target(
         weight=pad(np.where(usable, (UNIT / sigma) ** 2, 0.0), n),
         reference=pad(np.array([reference]), 1)[0],
         own=pad(np.asarray(error.level, np.float64)[point], k),
+        correction=no_correction(d, k or point.size),
     )

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float
 
 from exogan_jax.gan.npe import from_normal, to_normal
+from exogan_jax.triangular import factor, inverse
 
 N_STEPS = 30
 _FURTHEST = 4.5  # of u: float32 knows no latents nearer to the box's walls
@@ -64,8 +64,8 @@ def climb(latent: Float[Array, " d"], residuals: Residuals, n_steps: int = N_STE
     (u, _), _ = jax.lax.scan(step, (u, jnp.asarray(_DAMPING)), length=n_steps)
     r, jacobian = _linear(of, u)
     triangle = _triangle(jacobian, 1.0)
-    spread = solve_triangular(triangle, jnp.eye(u.size), lower=False)
-    log_volume = -jnp.log(jnp.abs(jnp.diagonal(triangle))).sum()
+    spread = inverse(triangle.T).T
+    log_volume = -jnp.log(jnp.diagonal(triangle)).sum()
     return Modes(u, spread, log_volume - cost(u, r))
 
 
@@ -76,16 +76,16 @@ def _linear(of: Residuals, u: Float[Array, " d"]) -> tuple[Array, Array]:
 
 
 def _triangle(jacobian: Float[Array, "n d"], precision: float | Array) -> Float[Array, "d d"]:
-    """Upper triangular R, R.T @ R = J.T @ J + precision x identity, without forming the product:
-    its digits would not do for directions that differ a thousandfold.
+    """Upper triangular R, R.T @ R = J.T @ J + precision x identity, of directions that may differ a
+    thousandfold.
     """
     identity = jnp.sqrt(jnp.asarray(precision, jacobian.dtype)) * jnp.eye(jacobian.shape[1])
-    return jnp.linalg.qr(jnp.concatenate([jacobian, identity]), mode="r")
+    return factor(jnp.concatenate([jacobian, identity]))
 
 
 def _solve(triangle: Float[Array, "d d"], right: Float[Array, " d"]) -> Float[Array, " d"]:
-    half = solve_triangular(triangle, right, trans=1, lower=False)
-    return solve_triangular(triangle, half, lower=False)
+    spread = inverse(triangle.T)
+    return (spread @ right) @ spread
 
 
 def draw(

@@ -17,6 +17,7 @@ from exogan_jax.atmosphere import excess
 from exogan_jax.gan.model import LevelError, Model
 from exogan_jax.gan.npe import Encoder, Proposal, negative_log_density, to_normal
 from exogan_jax.retrieval.encode import features, n_features
+from exogan_jax.triangular import inverse
 from experiments.training.designs import design, observe
 
 
@@ -126,8 +127,8 @@ def _judge(key: Array, model: Model, n: int) -> dict[str, Array]:
     z, x = observed(key, model, n, model.encoder_network.radius)
     proposal = jax.vmap(model.propose)(x)
     residual = jnp.einsum("nij,nj->ni", proposal.precision, to_normal(z) - proposal.mean)
-    covariance = jnp.linalg.inv(proposal.precision)
-    sigma = jnp.sqrt(jnp.square(covariance).sum(axis=2))
+    spread = jax.vmap(inverse)(proposal.precision)
+    sigma = jnp.sqrt(jnp.square(spread).sum(axis=2))
     score: Float[Array, "n d"] = jnp.abs(to_normal(z) - proposal.mean) / sigma
     return {
         "loss": negative_log_density(z, proposal).mean(),

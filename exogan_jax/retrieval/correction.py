@@ -1,0 +1,101 @@
+"""What a generator errs by about ONE posterior: a polynomial in the parameters.
+
+A generator's error is smooth, and a posterior is narrow: within it, the error of every level is
+nearly a quadratic function of the parameters. It is fitted to the forward model's own spectra of
+some samples, and what it leaves is the corrected generator's error, measured.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+#: Added to the mean squares of the terms: samples that repeat each other do not fix all of them.
+_RIDGE = 1e-3
+_FLAT = 1e-9  # variance of a parameter that does not vary, of [-1, 1]
+#: The polynomial goes no further than so many standard deviations a root of the dimension.
+_FURTHEST = 2.0
+
+
+class Correction(NamedTuple):
+    """A quadratic polynomial; all 0 where nothing is corrected."""
+
+    centre: Float[Array, " d"]  # of the parameters, scaled to [-1, 1]
+    whiten: Float[Array, "d d"]  # takes what is off the centre to unit covariance
+    coefficient: Float[Array, "term k"]  # in levels, at a target's points
+
+
+def no_correction(d: int, k: int) -> Correction:
+    """Nothing, of d parameters at k points."""
+    n_terms = 1 + d + d * (d + 1) // 2
+    zeros = (np.zeros(shape, np.float32) for shape in (d, (d, d), (n_terms, k)))
+    return Correction(*zeros)
+
+
+def shift(correction: Correction, anchor: Float[Array, " d"]) -> Float[Array, " k"]:
+    """To be added to the levels (k,) of ONE drawing, of parameters scaled to [-1, 1]."""
+    u = jnp.asarray(correction.whiten) @ (anchor - correction.centre)
+    return _terms(u) @ correction.coefficient
+
+
+def _terms(u: Float[Array, " d"]) -> Float[Array, " term"]:
+    """1, u and its products, of a place that is not far off."""
+    d = u.size
+    furthest = _FURTHEST * d**0.5
+    # The root has no slope at 0.
+    u = u * jnp.minimum(1.0, furthest / jnp.sqrt(jnp.square(u).sum() + 1e-12))
+    one, other = np.triu_indices(d)
+    return jnp.concatenate([jnp.ones(1, u.dtype), u, u[one] * u[other]])
+
+
+def fit_correction(
+    anchor: Float[np.ndarray, "n d"], off: Float[np.ndarray, "n k"]
+) -> tuple[Correction, Float[np.ndarray, " k"]] | None:
+    """The polynomial of a sample's errors.
+
+    Args:
+      anchor: (n, d) parameters scaled to [-1, 1], chain after chain.
+      off: (n, k) what is to be added to the levels drawn; rows that are no numbers are left out.
+
+    Returns:
+      the polynomial, and the root mean square that one of half of the chains leaves of the other
+      half (k,); None where there are fewer samples than twice its terms.
+    """
+    known = np.isfinite(off).all(axis=1)
+    anchor, off = anchor[known].astype(np.float64), off[known].astype(np.float64)
+    n, d = anchor.shape
+    empty = no_correction(d, off.shape[1])
+    if n < 2 * len(empty.coefficient):
+        return None
+    centre = anchor.mean(axis=0)
+    covariance = np.cov(anchor.T).reshape(d, d) + _FLAT * np.eye(d)
+    whiten = np.linalg.inv(np.linalg.cholesky(covariance))
+    terms = _all_terms((anchor - centre) @ whiten.T)
+    half = n // 2
+    left = [
+        off[tested] - terms[tested] @ _least_squares(terms[fitted], off[fitted])
+        for fitted, tested in ((slice(half), slice(half, n)), (slice(half, n), slice(half)))
+    ]
+    rms = np.sqrt(np.square(np.concatenate(left)).mean(axis=0))
+    fields = (centre, whiten, _least_squares(terms, off))
+    return Correction(*(x.astype(np.float32) for x in fields)), rms.astype(np.float32)
+
+
+def _all_terms(u: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n term"]:
+    """`_terms` of many, in double precision."""
+    d = u.shape[1]
+    size = np.sqrt(np.square(u).sum(axis=1, keepdims=True) + 1e-12)
+    u = u * np.minimum(1.0, _FURTHEST * d**0.5 / size)
+    one, other = np.triu_indices(d)
+    return np.concatenate([np.ones((len(u), 1)), u, u[:, one] * u[:, other]], axis=1)
+
+
+def _least_squares(
+    terms: Float[np.ndarray, "n term"], off: Float[np.ndarray, "n k"]
+) -> Float[np.ndarray, "term k"]:
+    squares = terms.T @ terms
+    squares += _RIDGE * len(terms) * np.eye(len(squares))
+    return np.linalg.solve(squares, terms.T @ off)
