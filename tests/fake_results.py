@@ -34,7 +34,7 @@ def make_observation(n: int = 12, half_width: float = 0.01) -> Observation:
 
 
 def make_retrieval(
-    *names: str, n_samples: int = 16, seed: int = 0, layout: Layout = PUBLISHED, n_chains: int = 1
+    *names: str, n_samples: int = 16, seed: int = 0, layout: Layout = PUBLISHED
 ) -> Retrieval:
     """Of `names`, about `TRUTH` or `OTHER_TRUTH`, as the layout has it."""
     rng = np.random.default_rng(seed)
@@ -48,7 +48,6 @@ def make_retrieval(
     return Retrieval(
         names=names,
         layout=layout,
-        n_chains=n_chains,
         samples=(centre + spread * rng.normal(size=(n, n_samples, d))).astype(np.float32),
         weights=weights,
         log_evidence=np.full(n, np.nan),

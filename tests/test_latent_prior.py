@@ -27,8 +27,9 @@ from exogan_jax.retrieval.settings import Settings
 pytestmark = pytest.mark.optax
 PARAMETERS = LAYOUT.parameters
 WIDTH = PARAMETERS.upper - PARAMETERS.lower
-LONG = {"n_starts": 8, "n_steps": 50, "n_burn": 500, "keep_every": 50, "n_kept": 20}
+LONG = {"n_starts": 8, "n_steps": 50, "n_burn": 100, "n_samples": 4096}
 SHORT = {"n_starts": 4, "n_steps": 3, "n_burn": 40, "keep_every": 20, "n_kept": 2}
+SHORT |= {"n_draws": 4096, "n_samples": 512}
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +192,14 @@ def test_modes_see_the_prior(model, monkeypatch):
         gain = covariance[:, 2] / (covariance[2, 2] + sigma**2)
         wanted = mean + gain * (centre - mean[2])
         spread = np.sqrt(np.diag(covariance - np.outer(gain, covariance[2])).clip(0))
-        few = {"n_starts": 6, "n_steps": 5, "n_burn": 0, "keep_every": 1, "n_kept": 1}
+        few = {
+            "n_starts": 6,
+            "n_steps": 5,
+            "n_burn": 0,
+            "keep_every": 1,
+            "n_kept": 1,
+            "n_draws": 512,
+        }
         found = retrieve(observation, model, priors={"temperature": prior}, **few)[0]
         z = latents(found.samples)
         assert np.all(np.abs(z.mean(axis=0) - wanted) < 4 * spread / 8 + 1e-5)
@@ -277,6 +285,7 @@ def test_the_best_start_is_the_most_probable(model):
 
 def test_starts_and_walkers_begin_in_the_box_that_is_left(model):
     few = {"n_steps": 1, "n_burn": 0, "n_kept": 1, "keep_every": 1, "n_starts": 16}
+    few |= {"n_draws": 512, "n_samples": 512}
     found = retrieve(observe(3), model, priors={"temperature": "2000..2100"}, **few)[0]
     assert found.samples[:, 2].min() >= 1999.9 and found.samples[:, 2].max() <= 2100.1
     # An encoder that is sure of something else is told.

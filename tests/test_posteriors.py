@@ -19,7 +19,7 @@ ATTRS = {"seed": 7, "model": "published", "star_radius": 0.8, "input_sha256": "a
 
 
 def assert_same(a: Posterior, b: Posterior):
-    assert (a.name, a.flags, a.layout, a.n_chains) == (b.name, b.flags, b.layout, b.n_chains)
+    assert (a.name, a.flags, a.layout) == (b.name, b.flags, b.layout)
     for name in ("samples", "weights", "depth", "aspa", "loss"):
         x, y = getattr(a, name), getattr(b, name)
         assert x.dtype == y.dtype
@@ -30,13 +30,11 @@ def assert_same(a: Posterior, b: Posterior):
         np.testing.assert_array_equal(x, y)  # NaN is NaN
 
 
-@pytest.mark.parametrize(("n_samples", "n_chains"), [(1, 1), (16, 1), (24, 4)])
+@pytest.mark.parametrize("n_samples", [1, 16])
 @pytest.mark.parametrize("layout", [PUBLISHED, OTHER], ids=["published", "other"])
-def test_posterior_round_trip(tmp_path, n_samples, n_chains, layout):
+def test_posterior_round_trip(tmp_path, n_samples, layout):
     path = tmp_path / "posterior.nc"
-    made = make_retrieval(
-        "WASP-76 b, \u00b5", n_samples=n_samples, n_chains=n_chains, layout=layout
-    )[0]
+    made = make_retrieval("WASP-76 b, \u00b5", n_samples=n_samples, layout=layout)[0]
     posteriors.write_posterior(path, made, make_observation(), ATTRS)
     back, attrs = posteriors.read_posterior(path)
     assert_same(back, made)
@@ -64,17 +62,16 @@ def test_posterior_keeps_flags_and_evidence(tmp_path):
     assert_same(posteriors.read_posterior(tmp_path / "p.nc")[0], made)
 
 
-def test_posterior_has_chains_units_and_the_observation(tmp_path):
-    made = make_retrieval("a", n_samples=24, n_chains=4)[0]
+def test_posterior_has_units_and_the_observation(tmp_path):
+    made = make_retrieval("a", n_samples=24)[0]
     observation = make_observation()._replace(instrument="WFC3")
     posteriors.write_posterior(tmp_path / "p.nc", made, observation, ATTRS)
     with xr.open_dataset(tmp_path / "p.nc", group="posterior", engine="h5netcdf") as posterior:
-        assert posterior.sizes == {"chain": 4, "draw": 6}
+        assert posterior.sizes == {"chain": 1, "draw": 24}
         parameters = made.parameters
         assert tuple(posterior[p.name].units for p in parameters) == parameters.units
         for i, parameter in enumerate(parameters):
-            walkers = made.samples[:, i].reshape(4, 6)
-            np.testing.assert_array_equal(posterior[parameter.name], walkers)
+            np.testing.assert_array_equal(posterior[parameter.name][0], made.samples[:, i])
     with xr.open_dataset(tmp_path / "p.nc", group="observed_data", engine="h5netcdf") as observed:
         for name in ("wavelength_um", "half_width_um", "depth", "sigma"):
             np.testing.assert_array_equal(observed[name], getattr(observation, name))
@@ -97,12 +94,12 @@ def test_arviz_reads_the_posterior(tmp_path):
         az = pytest.importorskip("arviz", reason="ArviZ is not installed")
         if not hasattr(az, "from_netcdf"):
             pytest.skip("this ArviZ has no from_netcdf")
-        made = make_retrieval("a", n_chains=4)[0]
+        made = make_retrieval("a")[0]
         posteriors.write_posterior(tmp_path / "p.nc", made, make_observation(), ATTRS)
         data = az.from_netcdf(tmp_path / "p.nc", engine="h5netcdf")
         groups = {"posterior", "posterior_predictive", "sample_stats", "observed_data"}
         assert groups | {"constant_data"} <= {group.strip("/") for group in data.groups()}
-        assert data.posterior_predictive["transit_depth"].shape == (4, 4, 515)
+        assert data.posterior_predictive["transit_depth"].shape == (1, 16, 515)
         np.testing.assert_array_equal(
             data.posterior_predictive.wavelength_um, PUBLISHED.wavelength_um
         )

@@ -166,7 +166,15 @@ def test_a_spectrum_is_retrieved_in_its_units(config, weights, depth):
     layout, part = config.layout, slice(10, 60)
     seen = Observation(layout.wavelength_um[part], np.zeros(50), depth[part], np.full(50, 3e-5))
     found = retrieve(
-        seen, load_model(weights), n_starts=4, n_steps=10, n_burn=20, n_kept=2, keep_every=2
+        seen,
+        load_model(weights),
+        n_starts=4,
+        n_steps=10,
+        n_burn=20,
+        n_kept=2,
+        keep_every=2,
+        n_draws=512,
+        n_samples=64,
     )
     assert found.parameters.names == NAMES and found.layout == layout
     assert found.samples.shape == (1, found.weights.shape[1], 5)

@@ -141,7 +141,6 @@ def read_posterior(path: str | os.PathLike[str]) -> tuple[Posterior, Attributes]
         posterior = Posterior(
             name=str(constant["spectrum"].item()),
             layout=layout,
-            n_chains=int(samples.sizes["chain"]),
             samples=np.stack([flat(samples[name]) for name in layout.parameters.names], axis=-1),
             weights=flat(stats["weight"]),
             flags=str(constant["flags"].item()),

@@ -6,7 +6,7 @@ import dataclasses
 import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +18,8 @@ from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.physics.observation import Observation, check
 from exogan_jax.retrieval import likelihood
 from exogan_jax.retrieval.compared import LIKELIHOODS, Target
-from exogan_jax.retrieval.confirm import Answer, correct, exact, generators
-from exogan_jax.retrieval.fitting import Summary, is_sampled, n_chains, retrieve_one
+from exogan_jax.retrieval.confirm import Answer, correct, exact, generators, is_enough
+from exogan_jax.retrieval.fitting import Summary, is_sampled, retrieve_one
 from exogan_jax.retrieval.flags import split
 from exogan_jax.retrieval.forward_check import check_physics, true_spectrum
 from exogan_jax.retrieval.judge import judge
@@ -33,7 +33,7 @@ from exogan_jax.retrieval.settings import Settings
 #: Share of the samples that exact weights must leave: fewer say less than the generator's own. Of
 #: planets that it draws to a part of the errors they leave 0.9 and more.
 _LEAST = 0.1
-_ENOUGH, _TRIES = 0.3, 2  # below, the generator is corrected (see `confirm`), so often
+_TRIES = 3  # of a corrected generator (see `confirm`)
 _STEPS = 16, 64, 16  # of bins, of grid points that they touch, of bins that cross sections
 
 
@@ -175,36 +175,34 @@ def _answers(
 ) -> list[Answer]:
     """Answers of a chunk's observations, exact ones where `physics` and the settings say so."""
     parameters = model.layout.parameters
-    rows = [min(i, len(asked) - 1) for i in range(chunk)]  # the last chunk is padded
     static = dataclasses.replace(settings, seed=0)  # is in the keys: another compiles nothing
 
-    def run(targets: Sequence[Target], attempt: int) -> list[Any]:
+    def run(rows: Sequence[int], targets: Sequence[Target], attempt: int) -> list[Answer]:
+        """The generator's answers to some of the observations."""
         keys = keys_of([names[i] for i in rows], settings.seed, attempt)
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(targets[i] for i in rows))
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *targets)
         found = _retrieve_all(keys, model, stacked, settings=static)
         found = jax.tree.map(np.asarray, found)
-        return [jax.tree.map(lambda x, i=i: x[i], found) for i in range(len(asked))]
+        each = (jax.tree.map(lambda x, i=i: x[i], found) for i in range(len(rows)))
+        pairs = zip(each, (asked[i] for i in rows), strict=True)
+        return [generators(one, own.bins, own.prior, parameters) for one, own in pairs]
 
-    targets = [own.target for own in asked]
-    fast = [
-        generators(found, own.bins, own.prior, parameters)
-        for found, own in zip(run(targets, 0), asked, strict=True)
-    ]
+    rows = [min(i, len(asked) - 1) for i in range(chunk)]  # the last chunk is padded
+    fast = run(rows, [asked[i].target for i in rows], 0)[: len(asked)]
     if physics is None or not settings.exact or not is_sampled(model, settings):
         return fast
     answers = [exact(one, own.bins, physics) for one, own in zip(fast, asked, strict=True)]
-    for attempt in range(1, 1 + _TRIES):
-        poor = [i for i, answer in enumerate(answers) if answer.efficiency < _ENOUGH]
-        corrected = ((i, correct(asked[i].target, answers[i], model)) for i in poor)
-        tries = {i: target for i, target in corrected if target is not None}
-        if not tries:
-            break
-        found = run([tries.get(i, target) for i, target in enumerate(targets)], attempt)
-        for i in tries:
-            tried = generators(found[i], asked[i].bins, asked[i].prior, parameters)
-            tried = exact(tried, asked[i].bins, physics)
-            if tried.efficiency > answers[i].efficiency:
-                answers[i] = tried
+    for i, own in enumerate(asked):
+        best = answers[i]
+        for attempt in range(1, 1 + _TRIES):
+            if is_enough(best):
+                break
+            target = correct(own.target, best, model)
+            if target is None:
+                break
+            tried = exact(run([i], [target], attempt)[0], own.bins, physics)
+            best = tried if tried.size > best.size else best
+        answers[i] = best
     # Where all fails, the generator's own answer, and said.
     return [
         one._replace(efficiency=answer.efficiency) if answer.efficiency < _LEAST else answer
@@ -254,7 +252,6 @@ def _collect(
     return Retrieval(
         names=tuple(names),
         layout=model.layout,
-        n_chains=n_chains(model, settings),
         samples=together("samples"),
         weights=together("weights"),
         log_evidence=np.where(known, together("log_evidence"), np.nan),

@@ -26,6 +26,9 @@ from exogan_jax.retrieval.levels import LevelTarget
 from exogan_jax.retrieval.marginals import Marginals, clipped
 from exogan_jax.retrieval.residuals import Bins, log_normalisation, residuals
 
+#: Share of the samples that exact weights leave, and independent samples, that are enough.
+_ENOUGH, _INDEPENDENT = 0.3, 200.0
+
 
 class Answer(NamedTuple):
     """What is known of one observation."""
@@ -66,7 +69,7 @@ def generators(found: Any, bins: Bins, prior: Marginals, parameters: Parameters)
         found.depth,
         theta[best],
         depth[best],
-        float(found.evidence.log_evidence) + log_normalisation(bins),
+        float(found.evidence.log) + log_normalisation(bins),
         float(found.evidence.error),
     )
 
@@ -98,6 +101,11 @@ def exact(answer: Answer, bins: Bins, physics: ForwardModel) -> Answer:
     )
 
 
+def is_enough(answer: Answer) -> bool:
+    """Whether an exact answer needs no other try: neither by its weights nor by its samples."""
+    return answer.efficiency >= _ENOUGH and answer.size >= _INDEPENDENT
+
+
 def correct(target: Target, answer: Answer, model: Model) -> Target | None:
     """A target whose generator is corrected by what an exact answer says of it; None where too few
     of its samples exist, or the target is none of levels.
@@ -114,7 +122,9 @@ def correct(target: Target, answer: Answer, model: Model) -> Target | None:
     slope = np.asarray(_slopes(drawn, answer.samples.astype(np.float32), model.drawing))
     off = (answer.true - drawn) / slope
     anchor = 2 * model.layout.parameters.to_unit(answer.samples) - 1
-    fitted = fit_correction(np.asarray(anchor), off)
+    # Of what was sampled, each weight is the exact posterior's.
+    log_weight = np.log(np.maximum(answer.weights, 1e-300))
+    fitted = fit_correction(np.asarray(anchor), off, log_weight)
     if fitted is None:
         return None
     correction, left = fitted

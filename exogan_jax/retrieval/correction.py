@@ -15,6 +15,8 @@ from jaxtyping import Array, Float
 
 #: Added to the mean squares of the terms: samples that repeat each other do not fix all of them.
 _RIDGE = 1e-3
+#: Samples that are to count, for each of the terms.
+_PER_TERM = 4
 _FLAT = 1e-9  # variance of a parameter that does not vary, of [-1, 1]
 #: The polynomial goes no further than so many standard deviations a root of the dimension.
 _FURTHEST = 2.0
@@ -52,35 +54,40 @@ def _terms(u: Float[Array, " d"]) -> Float[Array, " term"]:
 
 
 def fit_correction(
-    anchor: Float[np.ndarray, "n d"], off: Float[np.ndarray, "n k"]
+    anchor: Float[np.ndarray, "n d"],
+    off: Float[np.ndarray, "n k"],
+    log_weight: Float[np.ndarray, " n"],
 ) -> tuple[Correction, Float[np.ndarray, " k"]] | None:
     """The polynomial of a sample's errors.
 
     Args:
-      anchor: (n, d) parameters scaled to [-1, 1], chain after chain.
+      anchor: (n, d) parameters scaled to [-1, 1].
       off: (n, k) what is to be added to the levels drawn; rows that are no numbers are left out.
+      log_weight: (n,) of the exact posterior. Where few samples have a weight, it is tempered until
+        those that count are several for a term.
 
     Returns:
-      the polynomial, and the root mean square that one of half of the chains leaves of the other
+      the polynomial, and the root mean square that one of half of the samples leaves of the other
       half (k,); None where there are fewer samples than twice its terms.
     """
     known = np.isfinite(off).all(axis=1)
     anchor, off = anchor[known].astype(np.float64), off[known].astype(np.float64)
+    log_weight = log_weight[known].astype(np.float64)
     n, d = anchor.shape
     empty = no_correction(d, off.shape[1])
     if n < 2 * len(empty.coefficient):
         return None
-    centre = anchor.mean(axis=0)
-    covariance = np.cov(anchor.T).reshape(d, d) + _FLAT * np.eye(d)
+    weight = tempered(log_weight, _PER_TERM * len(empty.coefficient))
+    centre = weight @ anchor
+    covariance = ((anchor - centre) * weight[:, None]).T @ (anchor - centre) + _FLAT * np.eye(d)
     whiten = np.linalg.inv(np.linalg.cholesky(covariance))
     terms = _all_terms((anchor - centre) @ whiten.T)
-    half = n // 2
-    left = [
-        off[tested] - terms[tested] @ _least_squares(terms[fitted], off[fitted])
-        for fitted, tested in ((slice(half), slice(half, n)), (slice(half, n), slice(half)))
-    ]
-    rms = np.sqrt(np.square(np.concatenate(left)).mean(axis=0))
-    fields = (centre, whiten, _least_squares(terms, off))
+    mean_square = np.zeros(off.shape[1])
+    for fitted, tested in ((slice(0, n, 2), slice(1, n, 2)), (slice(1, n, 2), slice(0, n, 2))):
+        found = _least_squares(terms[fitted], off[fitted], weight[fitted])
+        mean_square += weight[tested] @ np.square(off[tested] - terms[tested] @ found)
+    rms = np.sqrt(mean_square)
+    fields = (centre, whiten, _least_squares(terms, off, weight))
     return Correction(*(x.astype(np.float32) for x in fields)), rms.astype(np.float32)
 
 
@@ -94,8 +101,31 @@ def _all_terms(u: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n term"]:
 
 
 def _least_squares(
-    terms: Float[np.ndarray, "n term"], off: Float[np.ndarray, "n k"]
+    terms: Float[np.ndarray, "n term"],
+    off: Float[np.ndarray, "n k"],
+    weight: Float[np.ndarray, " n"],
 ) -> Float[np.ndarray, "term k"]:
-    squares = terms.T @ terms
-    squares += _RIDGE * len(terms) * np.eye(len(squares))
-    return np.linalg.solve(squares, terms.T @ off)
+    weighted = terms * weight[:, None]
+    squares = weighted.T @ terms
+    squares += _RIDGE * weight.sum() * np.eye(len(squares))
+    return np.linalg.solve(squares, weighted.T @ off)
+
+
+def tempered(log_weight: Float[np.ndarray, " n"], least: float) -> Float[np.ndarray, " n"]:
+    """Weights, summing to 1, to a power of at most 1 at which the samples are worth `least`
+    independent ones, or as many as there are.
+    """
+    log_weight = log_weight - log_weight.max()
+    least = min(least, 0.9 * log_weight.size)
+    low, high, power = 0.0, 1.0, 1.0
+    for _ in range(30):
+        weight = np.exp(power * log_weight)
+        weight /= weight.sum()
+        if 1 / np.square(weight).sum() < least:
+            high = power
+        elif power == 1:
+            break
+        else:
+            low = power
+        power = (low + high) / 2
+    return weight

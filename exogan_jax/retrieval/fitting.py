@@ -12,15 +12,15 @@ from jaxtyping import Array, Float
 
 from exogan_jax.gan.model import LevelError, Model
 from exogan_jax.gan.npe import Shape, from_normal
-from exogan_jax.retrieval import ensemble
+from exogan_jax.retrieval import ensemble, importance
 from exogan_jax.retrieval.compared import LIKELIHOODS, Target
 from exogan_jax.retrieval.encode import carry_back, features, proposal_coordinates
-from exogan_jax.retrieval.evidence import evidence
-from exogan_jax.retrieval.exact import Bridge
+from exogan_jax.retrieval.importance import Integral
 from exogan_jax.retrieval.inpaint import box, inpainter
 from exogan_jax.retrieval.latent_prior import (
     deviations,
     latent_at,
+    log_norm,
     log_weight,
     reported,
     shape_within,
@@ -43,14 +43,14 @@ class Fit(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """Samples of the posterior of the latent, chain after chain."""
+    """Samples of the posterior of the latent."""
 
     latent: Float[Array, "sample latent_dim"]
     energy: Float[Array, " sample"]  # -log likelihood + constant
     weight: Float[Array, " sample"]  # summing to 1
     effective: Float[Array, ""]  # number of independent samples that they are worth
     acceptance: Float[Array, ""]  # share of the moves that were accepted; NaN where none were made
-    evidence: Bridge  # of the likelihood whose energy this is; NaN where nothing was sampled
+    evidence: Integral  # of the likelihood whose energy this is; NaN where nothing was sampled
 
 
 class Summary(NamedTuple):
@@ -62,7 +62,7 @@ class Summary(NamedTuple):
     weight: Float[Array, " sample"]
     effective: Float[Array, ""]
     acceptance: Float[Array, ""]
-    evidence: Bridge
+    evidence: Integral
     image: Float[Array, "side side"]  # of the best start
     start_theta: Float[Array, " d"]  # of the best start, as drawn
     start_depth: Float[Array, " w"]
@@ -81,11 +81,6 @@ def has_modes(model: Model, settings: Settings) -> bool:
     least_squares = LIKELIHOODS[settings.likelihood].residuals is not None
     levels = isinstance(model.error, LevelError)
     return is_sampled(model, settings) and least_squares and levels
-
-
-def n_chains(model: Model, settings: Settings) -> int:
-    """Chains that the samples come from: walkers, or one of independent starts."""
-    return ensemble.N_WALKERS if is_sampled(model, settings) else 1
 
 
 def fit(key: Array, model: Model, target: Target, settings: Settings) -> Fit:
@@ -169,7 +164,7 @@ def sample(key: Array, model: Model, target: Target, fitted: Fit, settings: Sett
         weight = jax.nn.softmax(fitted.log_weight - fitted.energy)
         effective = 1 / jnp.square(weight).sum()
         none = jnp.asarray(jnp.nan)
-        return Draws(latent, fitted.energy, weight, effective, none, Bridge(none, none))
+        return Draws(latent, fitted.energy, weight, effective, none, Integral(none, none, none))
     make = LIKELIHOODS[settings.likelihood].log_density
     assert make is not None and settings.n_burn is not None and settings.keep_every is not None
     log_likelihood = make(model, target)
@@ -178,7 +173,7 @@ def sample(key: Array, model: Model, target: Target, fitted: Fit, settings: Sett
         latent = latent_at(prior, place)
         return log_likelihood(latent) + log_weight(prior, latent, parameters)
 
-    begin_key, run_key, evidence_key = jax.random.split(key, 3)
+    begin_key, run_key, draw_key, choose_key = jax.random.split(key, 4)
     if fitted.modes is not None:
         walkers = draw(begin_key, fitted.modes, log_density, ensemble.N_WALKERS)
     else:
@@ -194,17 +189,28 @@ def sample(key: Array, model: Model, target: Target, fitted: Fit, settings: Sett
     length = {name: getattr(settings, name) for name in ("n_burn", "n_kept", "keep_every")}
     begin = jax.vmap(coordinates.position)(walkers)
     kept, info = ensemble.run(run_key, begin, density, **length)
-    # Walker after walker: chains, each of its kept states.
-    position = kept.position.swapaxes(0, 1).reshape(-1, kept.position.shape[-1])
+    states = kept.position.reshape(-1, kept.position.shape[-1])
+    drawn = importance.draw(draw_key, states, density, settings.n_draws)
+    total = importance.integral(drawn.log_weight)
+    # Where hardly a draw has a weight, the ensemble's states are better.
+    walked = ensemble.effective_samples(kept.position)
+    by_draws = total.effective > walked
+    n = settings.n_samples
+    chosen = importance.resample(choose_key, drawn.log_weight, n)
+    repeated = jnp.arange(n) % states.shape[0]
+    position = jnp.where(by_draws, drawn.position[chosen], states[repeated])
+    found = jnp.where(by_draws, drawn.log_density[chosen], kept.log_density.reshape(-1)[repeated])
     place, volume = jax.vmap(coordinates.place)(position)
-    place = jnp.clip(place, -1, 1)
-    latent = jax.vmap(lambda place: latent_at(prior, place))(place)
+    latent = jax.vmap(lambda place: latent_at(prior, jnp.clip(place, -1, 1)))(place)
     of_prior = jax.vmap(lambda latent: log_weight(prior, latent, parameters))(latent)
-    energy = of_prior + volume - kept.log_density.swapaxes(0, 1).reshape(-1)
-    weight = jnp.full(energy.shape, 1 / energy.size)
-    effective = ensemble.effective_samples(kept.position)
-    found = evidence(evidence_key, place, log_density, prior, parameters, effective)
-    return Draws(latent, energy, weight, effective, info.acceptance.mean(), found)
+    return Draws(
+        latent,
+        energy=of_prior + volume - found,
+        weight=jnp.full(n, 1 / n),
+        effective=jnp.where(by_draws, 1 / (1 / total.effective + 1 / n), jnp.minimum(walked, n)),
+        acceptance=info.acceptance.mean(),
+        evidence=total._replace(log=total.log - log_norm(prior, parameters)),
+    )
 
 
 def summarise(model: Model, target: Target, fitted: Fit, draws: Draws) -> Summary:

@@ -49,8 +49,8 @@ MEANINGS = {
         "nothing of the planet"
     ),
     "few_effective_samples": (
-        "the samples are worth few independent ones: quantiles are rough. Sample for longer (a "
-        "larger keep_every)"
+        "the samples are worth few independent ones: quantiles are rough. Draw more of them (a "
+        "larger n_draws) about more states (a larger n_burn)"
     ),
 }
 

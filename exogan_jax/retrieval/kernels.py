@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float, Int
@@ -20,12 +21,14 @@ _TINY = 1e-12
 class Kernels(NamedTuple):
     """A mixture of normal distributions of one shape."""
 
-    centre: Float[Array, "n d"]
+    mean: Float[Array, " d"]
+    centre: Float[Array, "n d"]  # from the mean
     root: Float[Array, "d d"]  # of the kernels' covariance, lower triangular
     inverse: Float[Array, "d d"]  # the root's
     whitened: Float[Array, "n d"]  # centres in the kernels' own units
 
 
+@jax.default_matmul_precision("highest")
 def kernels(samples: Float[Array, "n d"], width: float) -> Kernels:
     """Of samples, equally weighted.
 
@@ -34,26 +37,37 @@ def kernels(samples: Float[Array, "n d"], width: float) -> Kernels:
       width: of a kernel in that of all samples, between 0 and 1, where it is their normal
         distribution.
     """
-    mean = samples.mean(axis=0, keepdims=True)
-    centred = samples - mean
+    mean = samples.mean(axis=0)
+    centred = samples - mean[None]
     covariance = centred.T @ centred / samples.shape[0]
     covariance += jnp.diag(_LEAST * jnp.diagonal(covariance) + _TINY)
     root = width * cholesky(covariance)
     back = inverse(root)
-    centre = mean + (1 - width**2) ** 0.5 * centred
-    return Kernels(centre, root, back, centre @ back.T)
+    centre = (1 - width**2) ** 0.5 * centred
+    return Kernels(mean, centre, root, back, centre @ back.T)
+
+
+def broad(samples: Float[Array, "n d"], width: float) -> Kernels:
+    """The samples' normal distribution, `width` times as wide: ONE kernel."""
+    normal = kernels(samples, 1.0)
+    none = jnp.zeros((1, samples.shape[1]), samples.dtype)
+    return Kernels(normal.mean, none, width * normal.root, normal.inverse / width, none)
 
 
 def draws(
     mixture: Kernels, chosen: Int[Array, " m"], unit: Float[Array, "m d"]
 ) -> Float[Array, "m d"]:
     """Draws of the mixture, from the numbers of their kernels and unit normal ones."""
-    return mixture.centre[chosen] + unit @ mixture.root.T
+    return mixture.mean[None] + (mixture.centre[chosen] + unit @ mixture.root.T)
 
 
+@jax.default_matmul_precision("highest")
 def log_density(mixture: Kernels, x: Float[Array, "m d"]) -> Float[Array, " m"]:
     """Log density of the mixture at some points."""
     n, d = mixture.centre.shape
-    distance = jnp.square((x @ mixture.inverse.T)[:, None] - mixture.whitened[None]).sum(axis=2)
+    # Of what is near the mean, squares have digits enough for a matrix product.
+    whitened = (x - mixture.mean[None]) @ mixture.inverse.T
+    lengths = [jnp.square(w).sum(axis=1) for w in (whitened, mixture.whitened)]
+    distance = lengths[0][:, None] + lengths[1][None] - 2 * whitened @ mixture.whitened.T
     volume = jnp.log(jnp.diagonal(mixture.root)).sum() + 0.5 * d * jnp.log(2 * jnp.pi)
     return logsumexp(-0.5 * distance, axis=1) - jnp.log(n) - volume

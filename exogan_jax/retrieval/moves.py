@@ -1,5 +1,6 @@
 """Coordinates in which an ensemble moves: `npe.to_normal` of a place of the prior's box, where the
-box has no walls; of spectra drawn as levels, `straight`'s in place of mass and radius.
+box has no walls; of spectra drawn as levels, what is left of `straight`'s in place of mass and
+radius.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from jaxtyping import Array, Float
 from exogan_jax.gan.altitude import Depths
 from exogan_jax.gan.model import Model
 from exogan_jax.gan.npe import from_normal, to_normal
+from exogan_jax.retrieval.asked_scale import asked
 from exogan_jax.retrieval.compared import Target
 from exogan_jax.retrieval.latent_prior import latent_at
 from exogan_jax.retrieval.levels import LevelTarget
-from exogan_jax.retrieval.straight import bend, seen_level, straighten
+from exogan_jax.retrieval.straight import bend, places, scaled, seen_level, straighten
 
 
 class Coordinates(NamedTuple):
@@ -25,8 +27,7 @@ class Coordinates(NamedTuple):
 
     #: place (d,) -> position (d,)
     position: Callable[[Float[Array, " d"]], Float[Array, " d"]]
-    #: position (d,) -> place, and the logarithm of the volume that a unit of position has among the
-    #: places, up to a constant
+    #: position (d,) -> place, and the logarithm of the share of the box that a unit of position has
     place: Callable[[Float[Array, " d"]], tuple[Float[Array, " d"], Float[Array, ""]]]
 
 
@@ -36,7 +37,8 @@ def normal_coordinates() -> Coordinates:
 
 
 def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Coordinates:
-    """Those that suit a target.
+    """Those that suit a target: of mass and radius, what is left when the scale height and the
+    apparent radius that the data ask for are taken away.
 
     Args:
       model: the networks.
@@ -46,26 +48,41 @@ def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Co
     if not isinstance(target.depth, LevelTarget):
         return normal_coordinates()
     drawing, prior = model.drawing, target.prior
-    depths = model.at_points(target.depth.point)(latent_at(prior, best))
-    assert isinstance(depths, Depths)
-    level = seen_level(depths, target.depth, drawing)
+    generate = model.at_points(target.depth.point)
+
+    def depths_of(latent: Array) -> Depths:
+        depths = generate(latent)
+        assert isinstance(depths, Depths)
+        return depths
+
+    middle = latent_at(prior, best)
+    level = seen_level(depths_of(middle), target.depth, drawing)
+    two = jnp.array(places(drawing))
+    at_middle = straighten(middle, drawing, level)[two]
     fixed = jnp.asarray(prior.half) == 0
-    roles = model.layout.parameters.roles
-    mass, radius = roles.index("mass"), roles.index("radius")
-    straight = jnp.zeros(fixed.size, bool).at[jnp.array([mass, radius])].set(True)
-    straight &= ~(fixed[mass] | fixed[radius])
+    straight = jnp.zeros(fixed.size, bool).at[two].set(~fixed[two].any())
+    half = jnp.where(fixed, 1.0, prior.half)
+
+    def asked_for(latent: Array) -> Array:
+        """Of what is left of a latent, whatever its own mass and radius."""
+        other, _ = bend(latent.at[two].set(at_middle), drawing, level)
+        depths = depths_of(other)
+        height, share = asked(depths, target.depth, drawing)
+        return scaled(height, share * depths.theta[two[1]], drawing, level)
 
     def position_of(place: Array) -> Array:
-        moved = straighten(latent_at(prior, place), drawing, level)
+        latent = latent_at(prior, place)
+        moved = straighten(latent, drawing, level).at[two].add(-asked_for(latent))
         return jnp.where(straight, moved, to_normal(place))
 
     def place_of(position: Array) -> tuple[Array, Array]:
         u = jnp.where(straight, 0.0, position)
         latent = latent_at(prior, from_normal(u))
-        bent, volume = bend(jnp.where(straight, position, latent), drawing, level)
-        scaled = (bent - prior.centre) / jnp.where(fixed, 1.0, prior.half)
-        place = jnp.where(straight, scaled, from_normal(u))
-        density = jnp.where(straight, 0.0, norm.logpdf(u)).sum()
+        moved = latent.at[two].set(position[two] + asked_for(latent))
+        bent, volume = bend(jnp.where(straight, moved, latent), drawing, level)
+        place = jnp.where(straight, (bent - prior.centre) / half, from_normal(u))
+        # A place of the box has the density 1/2 a dimension.
+        density = jnp.where(straight, -jnp.log(2 * half), norm.logpdf(u)).sum()
         return place, density + jnp.where(straight.any(), volume, 0.0)
 
     return Coordinates(position_of, place_of)

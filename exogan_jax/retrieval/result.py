@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from astropy.table import QTable
 
 #: Fields that all observations of a retrieval share.
-_COMMON = ("layout", "n_chains")
+_COMMON = ("layout",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,6 @@ class Posterior:
 
     name: str
     layout: Layout
-    n_chains: int  # samples are chain after chain
     samples: Float[np.ndarray, "n_samples d"]  # theta, in the units of `parameters`
     weights: Float[np.ndarray, " n_samples"]  # summing to 1
     log_evidence: float  # natural, of depths for 1 R_sun; NaN where not computed
@@ -79,7 +78,6 @@ class Retrieval:
 
     names: tuple[str, ...]
     layout: Layout
-    n_chains: int  # samples are chain after chain
     samples: Float[np.ndarray, "n_obs n_samples d"]  # theta, in the units of `parameters`
     weights: Float[np.ndarray, "n_obs n_samples"]  # each row sums to 1
     log_evidence: Float[np.ndarray, " n_obs"]  # natural, of depths for 1 R_sun; or NaN
@@ -143,7 +141,8 @@ class Retrieval:
     def to_datatree(self) -> xr.DataTree:
         """As xarray, in the layout of ArviZ's InferenceData: groups `posterior` (a variable a
         parameter), `posterior_predictive` (completed spectra), `sample_stats` (weight and loss of
-        each draw) and `constant_data`; dimensions chain (a walker), draw (a kept state), spectrum.
+        each draw) and `constant_data`; dimensions chain (one: samples do not depend on each
+        other), draw, spectrum.
 
         The draws are weighted: use `sample_stats.weight` with any statistic of them.
         """

@@ -14,7 +14,7 @@ from exogan_jax.retrieval.inpaint import N_STARTS
 ENCODED_STEPS, ENCODED_RATE = 60, 0.3
 STEPS, RATE = 600, 0.03
 #: Steps of the ensemble: to forget where it began, and between the states that are kept.
-ENCODED_BURN, ENCODED_THIN = 200, 50
+ENCODED_BURN, ENCODED_THIN = 100, 25
 BURN, THIN = 400, 75
 
 
@@ -37,13 +37,15 @@ class Settings:
     #: otherwise start anywhere, as the paper does.
     encoder: bool = True
     n_burn: int | None = None  # steps of the ensemble before the first state is kept
-    n_kept: int = 4  # states kept of each walker
+    n_kept: int = 4  # states kept of each walker, about which samples are drawn
     keep_every: int | None = None  # steps between them
+    n_draws: int = 32_768  # of them all, each weighted by its likelihood
+    n_samples: int = 2048  # that are made of the draws
 
     def __post_init__(self) -> None:
         if self.likelihood not in LIKELIHOODS:
             raise ValueError(f"likelihood must be one of {', '.join(LIKELIHOODS)}")
-        for name in ("n_starts", "n_steps", "n_kept", "keep_every"):
+        for name in ("n_starts", "n_steps", "n_kept", "keep_every", "n_draws", "n_samples"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")

@@ -42,24 +42,29 @@ def straighten(
       drawing: of the problem.
       level: that the data see, about: see `seen_level`.
     """
-    mass, radius = _places(drawing)
     theta = drawing.theta(latent)
+    _, radius = places(drawing)
     height = drawing.scale(theta).height
-    apparent = jnp.log(theta[radius]) - jnp.log(_rest(height, level))
-    low, high = _ranges(drawing)
-    heights = 2 * (jnp.log(height) - low[0]) / (high[0] - low[0]) - 1
-    radii = 2 * (apparent - low[1]) / (high[1] - low[1]) - 1
-    return latent.at[mass].set(heights).at[radius].set(radii)
+    return latent.at[jnp.array(places(drawing))].set(scaled(height, theta[radius], drawing, level))
+
+
+def scaled(
+    height: Float[Array, ""], radius: Float[Array, ""], drawing: Drawing, level: Float[Array, ""]
+) -> Float[Array, "2"]:
+    """The two coordinates, from the scale height and the radius at the bottom in its unit."""
+    low, high = (jnp.asarray(end) for end in _ranges(drawing))
+    logs = jnp.stack([jnp.log(height), jnp.log(radius) - jnp.log(_rest(height, level))])
+    return 2 * (logs - low) / (high - low) - 1
 
 
 def bend(
     straight: Float[Array, " d"], drawing: Drawing, level: Float[Array, ""]
 ) -> tuple[Float[Array, " d"], Float[Array, ""]]:
     """Inverse of `straighten`, and the logarithm of the volume that a unit of these coordinates has
-    among the latents, up to a constant.
+    among the latents.
     """
     parameters = drawing.layout.parameters
-    mass, radius = _places(drawing)
+    mass, radius = places(drawing)
     low, high = _ranges(drawing)
     height = jnp.exp(low[0] + 0.5 * (straight[mass] + 1) * (high[0] - low[0]))
     apparent = jnp.exp(low[1] + 0.5 * (straight[radius] + 1) * (high[1] - low[1]))
@@ -67,10 +72,14 @@ def bend(
     theta = theta.at[radius].set(apparent * _rest(height, level))
     # The scale height goes with the mass's inverse.
     theta = theta.at[mass].multiply(drawing.scale(theta).height / height)
-    volume = jnp.zeros(())
-    for place in (mass, radius):  # a latent that is the logarithm itself has a constant volume
+    # The logarithms of mass and radius fill what those of scale height and apparent radius do.
+    volume = jnp.asarray(sum(math.log(0.5 * (b - a)) for a, b in zip(low, high, strict=True)))
+    for place in (mass, radius):
+        ends = parameters[place].lower, parameters[place].upper
         if parameters[place].scale == "linear":
-            volume += jnp.log(theta[place])
+            volume += jnp.log(theta[place]) + math.log(2 / (ends[1] - ends[0]))
+        else:
+            volume += math.log(2 / math.log(ends[1] / ends[0]))
     return 2 * parameters.to_unit(theta) - 1, volume
 
 
@@ -79,13 +88,14 @@ def _rest(height: Array, level: Array) -> Array:
     return jnp.maximum(1 - height * level, 0.01)
 
 
-def _places(drawing: Drawing) -> tuple[int, int]:
+def places(drawing: Drawing) -> tuple[int, int]:
+    """Where mass and radius are among the parameters."""
     roles = drawing.layout.parameters.roles
     return roles.index("mass"), roles.index("radius")
 
 
 def _ranges(drawing: Drawing) -> tuple[tuple[float, float], tuple[float, float]]:
     """Lowest and highest logarithms, of the scale height and of the apparent radius."""
-    radius = drawing.layout.parameters[_places(drawing)[1]]
+    radius = drawing.layout.parameters[places(drawing)[1]]
     low, high = math.log(radius.lower), math.log(radius.upper)
     return (math.log(_LOWEST_HEIGHT), low), (0.0, high + _BEYOND)

@@ -71,17 +71,16 @@ def datatree(retrieval: Retrieval) -> xr.DataTree:
     """See `Retrieval.to_datatree`."""
     import xarray as xr
 
-    n, n_samples = retrieval.weights.shape
-    shape = (n, retrieval.n_chains, n_samples // retrieval.n_chains)
+    n_samples = retrieval.weights.shape[1]
     dims = ("chain", "draw", "spectrum")
     index = {
-        "chain": np.arange(shape[1]),
-        "draw": np.arange(shape[2]),
+        "chain": np.arange(1),
+        "draw": np.arange(n_samples),
         "spectrum": list(retrieval.names),
     }
 
     def by_chain(values: np.ndarray) -> np.ndarray:
-        return np.moveaxis(values.reshape(*shape, *values.shape[2:]), 0, 2)
+        return np.moveaxis(values[:, None], 0, 2)
 
     samples = by_chain(retrieval.samples)
     posterior = {

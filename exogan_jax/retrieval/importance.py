@@ -1,0 +1,100 @@
+"""Independent samples of a density and its integral, by importance sampling: draws of a
+distribution made of samples (`kernels`), each weighted by the density over the distribution's own.
+
+An ensemble's states need only tell where a posterior lies, not be independent samples of it: draws
+about them cost as much as moves, and do not depend on each other.
+
+One target; callers vmap over targets, and jit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import logsumexp
+from jaxtyping import Array, Float, Int
+
+from exogan_jax.retrieval.kernels import broad, draws, kernels, log_density
+
+#: Widths of kernels, in that of the samples. 32,768 draws on eight PRISM-like posteriors of eleven
+#: parameters are worth 1,006-3,730 independent ones at 0.65, 1,187-3,296 at 0.85: which is better
+#: differs, and together they do not fail where one does.
+_WIDTHS = 0.65, 0.85
+#: Of one normal distribution of them all: states that do not reach into a posterior's tails yet.
+_BROAD = 1.5
+_SHARES = 224, 224, 64  # of the three, in draws side by side
+
+
+class Drawn(NamedTuple):
+    """Weighted samples."""
+
+    position: Float[Array, "m d"]
+    log_density: Float[Array, " m"]
+    log_weight: Float[Array, " m"]  # -inf where the density is zero
+
+
+class Integral(NamedTuple):
+    """Of a density."""
+
+    log: Float[Array, ""]
+    error: Float[Array, ""]  # 1 sigma of the logarithm
+    effective: Float[Array, ""]  # independent samples that the weighted ones are worth
+
+
+def draw(
+    key: Array,
+    samples: Float[Array, "n d"],
+    log_density_fn: Callable[[Float[Array, " d"]], Float[Array, ""]],
+    n_draws: int,
+) -> Drawn:
+    """Draws about samples.
+
+    Args:
+      key: PRNG key.
+      samples: (n, d) of where the density lies, in coordinates without walls.
+      log_density_fn: of ONE point, not normalised; -inf, or no number, where it is zero.
+      n_draws: rounded up to a multiple of 512.
+    """
+    mixtures = [kernels(samples, width) for width in _WIDTHS] + [broad(samples, _BROAD)]
+    shares = jnp.asarray(_SHARES, samples.dtype) / sum(_SHARES)
+
+    def block(number: Array) -> Drawn:
+        keys = jax.random.split(jax.random.fold_in(key, number), 2 * len(mixtures))
+        each = []
+        for mixture, size, which, noise in zip(
+            mixtures, _SHARES, keys[::2], keys[1::2], strict=True
+        ):
+            chosen = jax.random.randint(which, (size,), 0, mixture.centre.shape[0])
+            unit = jax.random.normal(noise, (size, samples.shape[1]), samples.dtype)
+            each.append(draws(mixture, chosen, unit))
+        position = jnp.concatenate(each)
+        density = jax.vmap(log_density_fn)(position)
+        density = jnp.where(jnp.isfinite(density), density, -jnp.inf)
+        of_mixtures = jnp.stack([log_density(mixture, position) for mixture in mixtures])
+        proposed = logsumexp(of_mixtures, axis=0, b=shares[:, None])
+        return Drawn(position, density, density - proposed)
+
+    n_blocks = -(-n_draws // sum(_SHARES))
+    blocks = jax.lax.map(block, jnp.arange(n_blocks))
+    return Drawn(*(x.reshape(-1, *x.shape[2:]) for x in blocks))
+
+
+def integral(log_weight: Float[Array, " m"]) -> Integral:
+    """The density's integral, by the mean weight."""
+    log = logsumexp(log_weight) - jnp.log(log_weight.size)
+    share = jnp.exp(log_weight - jnp.where(jnp.isfinite(log), log, 0.0))
+    effective = jnp.square(share.sum()) / jnp.maximum(jnp.square(share).sum(), 1e-30)
+    error = jnp.sqrt(1 / jnp.maximum(effective, 1e-30) - 1 / log_weight.size)
+    return Integral(log, error, effective)
+
+
+def resample(key: Array, log_weight: Float[Array, " m"], n: int) -> Int[Array, " n"]:
+    """Which of weighted samples make n of equal weights: each as often as its weight says, up to
+    one.
+    """
+    total = jnp.cumsum(jax.nn.softmax(log_weight))
+    at = (jax.random.uniform(key) + jnp.arange(n, dtype=total.dtype)) / n
+    return jnp.clip(jnp.searchsorted(total, at * total[-1]), 0, log_weight.size - 1)

@@ -1,0 +1,157 @@
+"""Importance sampling about samples, of densities whose integral and moments are known."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.scipy.stats import norm
+from scipy import stats
+from tiny_model import LAYOUT
+
+from exogan_jax.gan.npe import from_normal, to_normal
+from exogan_jax.retrieval.importance import draw, integral, resample
+from exogan_jax.retrieval.latent_prior import (
+    latent_at,
+    latent_prior,
+    log_norm,
+    log_weight,
+    theta_of,
+)
+from exogan_jax.retrieval.priors import LogUniform, Normal, Uniform, resolve
+
+PARAMETERS = LAYOUT.parameters
+D = 4
+
+
+def gaussian(x):
+    return -0.5 * jnp.square(x / jnp.array([0.1, 0.5, 1.0, 0.3])).sum() + 2.5
+
+
+LOG_Z = 2.5 + np.log(0.1 * 0.5 * 0.3) + 0.5 * D * np.log(2 * np.pi)
+
+
+def banana(x):
+    """A normal distribution along a parabola: its volume is the normal one's."""
+    return gaussian(x.at[1].add(-1.5 * (x[2] ** 2 - 1)))
+
+
+def draws(key, n):
+    return jax.random.normal(key, (n, D)) * jnp.array([[0.1, 0.5, 1.0, 0.3]])
+
+
+@pytest.mark.parametrize("density", [gaussian, banana])
+def test_integrals_are_known_to_their_stated_errors(density):
+    def one(key):
+        sample_key, draw_key = jax.random.split(key)
+        x = draws(sample_key, 256)
+        if density is banana:
+            x = x.at[:, 1].add(1.5 * (x[:, 2] ** 2 - 1))
+        return integral(draw(draw_key, x, density, 4096).log_weight)
+
+    keys = jax.random.split(jax.random.key(0), 40)
+    found = jax.jit(jax.vmap(one))(jax.random.clone(keys))
+    off = (np.asarray(found.log) - LOG_Z) / np.asarray(found.error)
+    assert np.median(found.error) < 0.05 and np.all(np.asarray(found.error) < 0.3)
+    assert 0.5 < np.sqrt(np.mean(off**2)) < 1.6 and np.abs(off).max() < 5
+    assert abs(np.mean(np.asarray(found.log)) - LOG_Z) < 0.03
+    np.testing.assert_allclose(jax.jit(one)(keys[3]).log, found.log[3], atol=1e-3)
+
+
+def test_where_the_samples_lie_matters_little():
+    """States of an ensemble that is not there yet: too narrow, and off."""
+    sigma = jnp.array([0.1, 0.5, 1.0, 0.3])
+    x = 0.7 * draws(jax.random.key(1), 512) + 0.3 * sigma[None]
+    drawn = draw(jax.random.key(2), x, gaussian, 16_384)
+    found = integral(drawn.log_weight)
+    assert abs(float(found.log) - LOG_Z) < 4 * float(found.error) < 0.5
+    chosen = resample(jax.random.key(3), drawn.log_weight, 4000)
+    y = np.asarray(drawn.position)[np.asarray(chosen)]
+    error = np.asarray(sigma) / np.sqrt(float(found.effective))
+    assert np.all(np.abs(y.mean(axis=0)) < 4 * error)
+    np.testing.assert_allclose(y.std(axis=0), sigma, rtol=0.15)
+
+
+def test_draws_are_weighted_as_they_say():
+    x = draws(jax.random.key(1), 256)
+    holes = lambda x: jnp.where(x[0] > 0, jnp.where(x[1] > 0, gaussian(x), jnp.nan), -jnp.inf)  # noqa: E731
+    drawn = draw(jax.random.key(4), x, holes, 1000)
+    assert drawn.position.shape == (1024, D)
+    inside = np.all(np.asarray(drawn.position)[:, :2] > 0, axis=1)
+    np.testing.assert_array_equal(np.isfinite(drawn.log_weight), inside)
+    expected = jax.vmap(gaussian)(drawn.position)
+    np.testing.assert_allclose(
+        np.asarray(drawn.log_density)[inside], expected[inside], rtol=1e-3, atol=1e-5
+    )
+    found = integral(drawn.log_weight)
+    assert abs(float(found.log) - (LOG_Z - np.log(4))) < 4 * float(found.error)
+    nothing = integral(jnp.full(8, -jnp.inf))
+    assert nothing.log == -np.inf and nothing.effective == 0 and np.isfinite(nothing.error)
+
+
+def test_resampling_is_systematic():
+    weight = jnp.log(jnp.array([0.5, 0.0, 0.3, 0.2]))
+    chosen = np.asarray(resample(jax.random.key(0), weight, 100))
+    counts = np.bincount(chosen, minlength=4)
+    assert np.all(np.abs(counts - [50, 0, 30, 20]) <= 1) and counts[1] == 0
+    both = jax.jit(jax.vmap(lambda w: resample(jax.random.key(0), w, 100)))(
+        jnp.stack([weight, weight[::-1]])
+    )
+    np.testing.assert_array_equal(both[0], chosen)
+
+
+def of(given):
+    return latent_prior(resolve(given, PARAMETERS), PARAMETERS, len(PARAMETERS))
+
+
+@pytest.mark.parametrize(
+    ("given", "mean"),
+    [
+        ({}, 1.0),
+        ({"temperature": Uniform(500, 900)}, 1.0),
+        # The integral of the normal over its share of the box: sigma sqrt(2 pi) over 12 sigma.
+        ({"temperature": Normal(1500, 50)}, np.sqrt(2 * np.pi) / 12),
+        # Cut at its mean by the bound: half of the same over half of the width.
+        ({"temperature": Normal(300, 50)}, np.sqrt(2 * np.pi) / 12),
+        ({"temperature": LogUniform(500, 2000)}, np.log(4) / 1500),
+    ],
+)
+def test_norms_make_weights_densities(given, mean):
+    assert float(log_norm(of(given), PARAMETERS)) == pytest.approx(np.log(mean), abs=2e-3)
+
+
+def test_the_evidence_of_a_measurement_under_a_prior():
+    """Water uniform, the radius uniform, the temperature known before: products of integrals."""
+    prior = of({"temperature": Normal(1200, 100)})
+
+    def log_likelihood(theta):
+        water, radius, temperature = theta
+        return (
+            -0.5 * ((water + 4) / 0.3) ** 2
+            - 0.5 * ((radius - 0.51) / 0.05) ** 2  # at the wall of the box
+            - 0.5 * ((temperature - 1300) / 60) ** 2
+        )
+
+    def log_density(u):
+        latent = latent_at(prior, from_normal(u))
+        theta = theta_of(latent, PARAMETERS)
+        of_prior = log_weight(prior, latent, PARAMETERS) + norm.logpdf(u).sum()
+        return log_likelihood(theta) + of_prior
+
+    rng = np.random.default_rng(0)
+    wall = stats.truncnorm((0.5 - 0.51) / 0.05, (2 - 0.51) / 0.05, 0.51, 0.05)
+    spread = 1 / np.hypot(1 / 100, 1 / 60)
+    middle = spread**2 * (1200 / 100**2 + 1300 / 60**2)
+    n = 1024
+    theta = np.column_stack(
+        [rng.normal(-4, 0.3, n), wall.rvs(n, random_state=rng), rng.normal(middle, spread, n)]
+    )
+    latent = 2 * PARAMETERS.to_unit(theta) - 1
+    place = jnp.asarray((latent - prior.centre) / prior.half, jnp.float32)
+    u = to_normal(place)
+    found = integral(draw(jax.random.key(1), u, log_density, 8192).log_weight)
+    log_evidence = float(found.log - log_norm(prior, PARAMETERS))
+    root = np.sqrt(2 * np.pi)
+    expected = np.log(0.3 * root / 7) + np.log(0.05 * root * stats.norm.sf(-0.2) / 1.5)
+    expected += stats.norm.logpdf(1300, 1200, np.hypot(100, 60)) + np.log(60 * root)
+    assert abs(log_evidence - expected) < 4 * float(found.error) + 0.01
+    assert float(found.error) < 0.1
