@@ -25,9 +25,9 @@ _FURTHEST = 2.0
 class Correction(NamedTuple):
     """A quadratic polynomial; all 0 where nothing is corrected."""
 
-    centre: Float[Array, " d"]  # of the parameters, scaled to [-1, 1]
-    whiten: Float[Array, "d d"]  # takes what is off the centre to unit covariance
-    coefficient: Float[Array, "term k"]  # in levels, at a target's points
+    centre: Float[Array | np.ndarray, " d"]  # of the parameters, scaled to [-1, 1]
+    whiten: Float[Array | np.ndarray, "d d"]  # takes what is off the centre to unit covariance
+    coefficient: Float[Array | np.ndarray, "term k"]  # in levels, at a target's points
 
 
 def no_correction(d: int, k: int) -> Correction:

@@ -41,7 +41,7 @@ class LevelTarget(NamedTuple):
     depth: Float[Array, " n"]  # above `reference`, in UNIT
     weight: Float[Array, " n"]  # 1/sigma^2, UNIT^-2
     reference: Float[Array, ""]  # depth that all depths are counted from
-    own: Float[Array, " k"]  # the generator's error, in levels
+    own: Float[Array | np.ndarray, " k"]  # the generator's error, in levels
     correction: Correction  # of what it draws, where its error is known
 
 
