@@ -133,7 +133,7 @@ def _compute(
     def keep(chunk: Retrieval) -> None:
         for posterior in chunk:
             done[posterior.name] = posterior
-            rundir.save(by_name[posterior.name], posterior)
+            rundir.save(by_name[posterior.name], posterior, settings)
 
     columns = (SpinnerColumn(), *Progress.get_default_columns()[:2], MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
@@ -187,6 +187,7 @@ def _retrieve(args: argparse.Namespace) -> int:
     from exogan_jax.files.folders import SUMMARY
     from exogan_jax.files.posteriors import write_summary
     from exogan_jax.files.report import print_report
+    from exogan_jax.files.significance_table import weigh_all
     from exogan_jax.files.weights import load_model
     from exogan_jax.retrieval.result import as_retrieval, concatenate
 
@@ -216,7 +217,9 @@ def _retrieve(args: argparse.Namespace) -> int:
         if todo:
             _compute(todo, model, settings, done)
         results = concatenate([as_retrieval(done[job.name]) for job in jobs])
-        write_summary(args.out / SUMMARY, results, {job.name: job.priors for job in jobs})
+        known = {job.name: job.priors for job in jobs}
+        weighed = weigh_all(jobs, done, model, settings) if args.significance else None
+        write_summary(args.out / SUMMARY, results, known, weighed)
     except OSError as error:
         raise _UserError(f"--out: cannot write to {args.out} ({error})") from None
     failed = 0 if args.no_plots else _draw(jobs, done)

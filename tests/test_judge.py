@@ -7,6 +7,7 @@ from scipy import stats
 from exogan_jax.parameters import Parameter, Parameters
 from exogan_jax.retrieval import judge as judging
 from exogan_jax.retrieval.flags import MEANINGS, explain, split
+from exogan_jax.retrieval.instruments import nothing_free
 from exogan_jax.retrieval.judge import is_poor, is_structured, judge, structure
 from exogan_jax.retrieval.marginals import marginals, shares
 from exogan_jax.retrieval.priors import resolve
@@ -33,7 +34,9 @@ def bins(half_width=0.0, n_ignored=0, signal=1e-3, n=P):
     depth = 0.01 + signal * np.sin(8 * np.log(wavelength))
     point = np.arange(100, 100 + n)
     half = np.full(n, half_width)
-    return Bins(wavelength, half, depth, np.full(n, 5e-5), point, np.eye(n), n_ignored)
+    return Bins(
+        wavelength, half, depth, np.full(n, 5e-5), point, np.eye(n), nothing_free(n), n_ignored
+    )
 
 
 def posterior(**marginal):

@@ -9,6 +9,7 @@ from exogan_jax.gan.altitude import Drawing
 from exogan_jax.layout import PUBLISHED
 from exogan_jax.retrieval.asked_scale import asked
 from exogan_jax.retrieval.correction import no_correction
+from exogan_jax.retrieval.instruments import nothing_free
 from exogan_jax.retrieval.levels import LevelTarget
 from exogan_jax.retrieval.likelihood import UNIT
 from exogan_jax.retrieval.straight import bend, places, seen_level, straighten
@@ -66,7 +67,9 @@ def test_seen_level_is_the_mean_over_what_is_seen():
     operator = jnp.asarray([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0], [0.0, 0.0]])  # the last only pads
     n = jnp.zeros(2)
     nothing = no_correction(len(WIDE.layout.parameters), 4)
-    target = LevelTarget(jnp.arange(4), operator, n, n, jnp.zeros(()), jnp.zeros(4), nothing)
+    target = LevelTarget(
+        jnp.arange(4), operator, n, n, jnp.zeros(()), jnp.zeros(4), nothing, nothing_free(2)
+    )
     np.testing.assert_allclose(seen_level(depths, target, WIDE), 7.0, rtol=1e-4)
 
 
@@ -93,6 +96,7 @@ class TestAskedScale:
             reference,
             jnp.zeros(n),
             no_correction(d, n),
+            nothing_free(n),
         )
 
     @pytest.mark.parametrize("drawing", [WIDE, NARROW], ids=["planets", "published"])

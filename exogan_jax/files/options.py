@@ -35,6 +35,17 @@ def _prior(text: str) -> tuple[str, priors.Prior]:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def _offset(text: str) -> float:
+    """Parser of an offset's prior in ppm, as a depth."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of ppm, such as 200")
+    return value * 1e-6
+
+
 def add_reading(parser: argparse.ArgumentParser) -> None:
     """Adds the options that settle how files are read, and the model that they are read for."""
     parser.add_argument(
@@ -113,6 +124,25 @@ def add_retrieve(parser: argparse.ArgumentParser) -> None:
         "mass=0.28+-0.03, temperature=700..1200, mass=log:0.1..1, radius=1.27 (fixed), also with a "
         "unit; once a parameter",
     )
+    parser.add_argument(
+        "--offsets",
+        metavar="PPM",
+        type=_offset,
+        default=0.0,
+        help="free offsets between the instruments that a file names, normal with so many ppm of "
+        "the depth, for instance 200; they are integrated out, and reported",
+    )
+    parser.add_argument(
+        "--inflate",
+        action="store_true",
+        help="the size of each instrument's errors is free; integrated out, and reported",
+    )
+    parser.add_argument(
+        "--significance",
+        action="store_true",
+        help="the Bayes factor of each gas, the cloud and the haze, where needed by another "
+        "retrieval without it",
+    )
     parser.add_argument("--no-plots", action="store_true", help="write no figures")
     parser.add_argument("--overwrite", action="store_true", help="do everything again")
     add_reading(parser)
@@ -141,5 +171,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
         likelihood=args.likelihood,
         encoder=not args.no_encoder,
         exact=not args.fast,
+        offset_sigma=args.offsets,
+        inflate=args.inflate,
         **{name: value for name, value in given.items() if value is not None},
     )

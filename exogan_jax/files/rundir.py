@@ -18,6 +18,7 @@ from jaxtyping import Float
 from exogan_jax import __version__
 from exogan_jax.files.fitted import FITTED, write_fitted
 from exogan_jax.files.headers import DEFAULT_MODEL, model_names
+from exogan_jax.files.instrument_table import INSTRUMENTS, write_instruments
 from exogan_jax.files.par import truth_theta
 from exogan_jax.files.posteriors import Attributes, read_posterior, write_posterior
 from exogan_jax.files.spectra import Spectrum, reading_sha256
@@ -154,7 +155,7 @@ def load(job: Job) -> Posterior | None:
     return posterior if same else None
 
 
-def save(job: Job, posterior: Posterior) -> None:
+def save(job: Job, posterior: Posterior, settings: Settings) -> None:
     """Saves a job's result, and removes the figures of an earlier one.
 
     Raises:
@@ -163,6 +164,9 @@ def save(job: Job, posterior: Posterior) -> None:
     job.folder.mkdir(parents=True, exist_ok=True)
     observation, star_radius = job.spectrum.observation, job.spectrum.star_radius
     write_fitted(job.folder / FITTED, posterior, observation, star_radius)
+    if settings.frees_instruments:
+        table = job.folder / INSTRUMENTS
+        write_instruments(table, posterior, observation, settings, star_radius)
     # Last: where it is, the job is done.
     write_posterior(job.posterior, posterior, observation, job.settings)
     for figure in _FIGURES:

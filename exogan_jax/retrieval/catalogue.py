@@ -17,13 +17,15 @@ from exogan_jax.layout import Layout
 from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.physics.observation import Observation, check
 from exogan_jax.retrieval import likelihood
-from exogan_jax.retrieval.compared import LIKELIHOODS, Target
+from exogan_jax.retrieval.compared import LIKELIHOODS, Target, usable_bins
 from exogan_jax.retrieval.confirm import Answer, correct, exact, generators, is_enough
 from exogan_jax.retrieval.fitting import Summary, is_sampled, retrieve_one
 from exogan_jax.retrieval.flags import split
 from exogan_jax.retrieval.forward_check import check_physics, true_spectrum
+from exogan_jax.retrieval.instruments import instruments
 from exogan_jax.retrieval.judge import judge
 from exogan_jax.retrieval.latent_prior import latent_prior
+from exogan_jax.retrieval.levels import LevelTarget
 from exogan_jax.retrieval.marginals import Marginals, marginals
 from exogan_jax.retrieval.priors import NOT_ANCHORED, Priors, Resolved, resolve_each
 from exogan_jax.retrieval.residuals import Bins, compared_bins, residuals
@@ -104,12 +106,14 @@ def retrieve(
     if physics is not None:
         check_physics(physics, model.layout)
     sizes = padded_sizes(checked, model.layout)
+    n_instruments = max(len(set(o.instrument or ("",))) for o in checked)
     chunk = min(chunk, len(checked))
     parts = []
     for start in range(0, len(checked), chunk):
         stop = min(start + chunk, len(checked))
         asked = [
-            _asked(checked[i], model, prior_of[i], settings, sizes) for i in range(start, stop)
+            _asked(checked[i], model, prior_of[i], settings, sizes, n_instruments)
+            for i in range(start, stop)
         ]
         answers = _answers(names[start:stop], asked, model, physics, settings, chunk)
         part = _collect(names[start:stop], asked, answers, model, physics, settings)
@@ -138,11 +142,32 @@ def _asked(
     resolved: Resolved,
     settings: Settings,
     sizes: tuple[int, ...],
+    n_instruments: int,
 ) -> _Asked:
     parameters = model.layout.parameters
     prior = latent_prior(resolved, parameters, model.networks.latent_dim)
     target = LIKELIHOODS[settings.likelihood].target(observation, model, prior, *sizes)
+    if settings.frees_instruments:
+        target = _freed(observation, target, settings, n_instruments)
     return _Asked(target, compared_bins(observation, target), marginals(resolved, parameters))
+
+
+def _freed(
+    observation: Observation, target: Target, settings: Settings, n_instruments: int
+) -> Target:
+    """A target of whose instruments not all is known.
+
+    Raises:
+      ValueError: it is none of levels.
+    """
+    depth = target.depth
+    if not isinstance(depth, LevelTarget):
+        raise ValueError("offset_sigma and inflate need a model that draws levels")
+    usable = usable_bins(target)[: len(observation.depth)]
+    names, sigma = observation.instrument, settings.offset_sigma / likelihood.UNIT
+    size = depth.depth.shape[0]
+    free = instruments(names, usable, sigma, settings.inflate, size, n_instruments)
+    return target._replace(depth=depth._replace(free=free))
 
 
 def padded_sizes(observations: Sequence[Observation], layout: Layout) -> tuple[int, ...]:

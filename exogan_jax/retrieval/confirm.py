@@ -21,10 +21,10 @@ from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.retrieval.compared import Target
 from exogan_jax.retrieval.correction import fit_correction
 from exogan_jax.retrieval.exact import reweigh
-from exogan_jax.retrieval.forward_check import chi_squares, true_depths, true_spectrum
+from exogan_jax.retrieval.forward_check import true_depths, true_spectrum
 from exogan_jax.retrieval.levels import LevelTarget
 from exogan_jax.retrieval.marginals import Marginals, clipped
-from exogan_jax.retrieval.residuals import Bins, log_normalisation, residuals
+from exogan_jax.retrieval.residuals import Bins, energies, log_normalisation, residuals
 
 #: Share of the samples that exact weights leave, and independent samples, that are enough.
 _ENOUGH, _INDEPENDENT = 0.3, 200.0
@@ -77,7 +77,7 @@ def generators(found: Any, bins: Bins, prior: Marginals, parameters: Parameters)
 def exact(answer: Answer, bins: Bins, physics: ForwardModel) -> Answer:
     """The same samples with the weights of the exact posterior."""
     true = true_depths(physics, answer.samples, bins)
-    energy = 0.5 * chi_squares(true, bins)
+    energy = energies(true, bins)
     better = reweigh(answer.weights, answer.energy.astype(np.float64) - energy)
     # The samples are worth fewer independent ones than there are.
     error = better.error * np.sqrt(len(energy) / max(answer.size, 1.0))

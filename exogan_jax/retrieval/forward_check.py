@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from exogan_jax.layout import Layout
 from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.physics.problem import SAME
-from exogan_jax.retrieval.residuals import Bins, binned_residuals
+from exogan_jax.retrieval.residuals import Bins
 
 
 def check_physics(physics: ForwardModel, layout: Layout) -> None:
@@ -59,9 +59,3 @@ def true_depths(
     """
     few = physics.at_points(bins.point)
     return np.asarray(_spectra(few, np.asarray(theta, np.float32)), np.float64)
-
-
-def chi_squares(depth: Float[np.ndarray, "n k"], bins: Bins) -> Float[np.ndarray, " n"]:
-    """Chi-squares of `true_depths`, by the data's own errors; infinite where they are none."""
-    chi2 = np.square(binned_residuals(depth, bins)).sum(axis=1)
-    return np.where(np.isnan(chi2), np.inf, chi2)

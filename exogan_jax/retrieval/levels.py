@@ -19,6 +19,7 @@ from exogan_jax.gan.model import LevelError
 from exogan_jax.layout import Layout
 from exogan_jax.physics.observation import Observation, binning_operator
 from exogan_jax.retrieval.correction import Correction, no_correction, shift
+from exogan_jax.retrieval.instruments import Instruments, energy, nothing_free, scaled, whiten
 from exogan_jax.retrieval.likelihood import UNIT, pad, touched_points
 
 #: What a planet that does not exist costs an optimiser, per unit of `Depths.excess`: as much as 100
@@ -43,12 +44,20 @@ class LevelTarget(NamedTuple):
     reference: Float[Array, ""]  # depth that all depths are counted from
     own: Float[Array | np.ndarray, " k"]  # the generator's error, in levels
     correction: Correction  # of what it draws, where its error is known
+    free: Instruments  # what is not known of the instruments; offsets in UNIT
+
+
+class _Compared(NamedTuple):
+    """A spectrum beside a target."""
+
+    residual: Float[Array, " n"]  # of each bin in units of both errors, offsets integrated out
+    log_factor: Float[Array, " n"]  # of what the generator's error enlarges the variances by
+    log_volume: Float[Array, ""]  # the same, of the offsets
 
 
 @jax.default_matmul_precision("highest")
-def _compared(depths: Depths, target: LevelTarget) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-    """Residual of each bin in units of both errors, and the factor by which the generator's error
-    enlarges its variance.
+def _compared(depths: Depths, target: LevelTarget) -> _Compared:
+    """Residuals and what enlarges their variances.
 
     Row vectors times matrices, so that many spectra side by side are plain matrix products.
     """
@@ -57,7 +66,10 @@ def _compared(depths: Depths, target: LevelTarget) -> tuple[Float[Array, " n"], 
     rows = jnp.stack([(corrected - target.reference) / UNIT, own]) @ target.operator
     factor = 1 + target.weight * jnp.square(rows[1])
     # The weights, some of them 0, are under a root of their own: its slope has no bound there.
-    return jnp.sqrt(target.weight) * (rows[0] - target.depth) / jnp.sqrt(factor), factor
+    inverse_sigma = jnp.sqrt(target.weight) / jnp.sqrt(factor)
+    residual = inverse_sigma * (rows[0] - target.depth)
+    whitened = whiten(residual, inverse_sigma, target.free)
+    return _Compared(whitened.residual, jnp.log(factor), whitened.log_volume)
 
 
 def level_loss(depths: Depths, target: LevelTarget) -> Float[Array, ""]:
@@ -67,26 +79,28 @@ def level_loss(depths: Depths, target: LevelTarget) -> Float[Array, ""]:
       depths: as generated, at `target.point` (k,).
       target: the observation.
     """
-    residual, factor = _compared(depths, target)
-    return 0.5 * (jnp.square(residual) + jnp.log(factor)).sum() + _EXCESS * depths.excess
+    found = _compared(depths, target)
+    volume = 0.5 * found.log_factor.sum() + found.log_volume
+    return energy(found.residual, target.free) + volume + _EXCESS * depths.excess
 
 
 def robust_level_loss(depths: Depths, target: LevelTarget) -> Float[Array, ""]:
     """`level_loss` near the optimum, linear in the residuals far from it, as
     `likelihood.robust_depth_loss`.
     """
-    residual, _ = _compared(depths, target)
+    residual = _compared(depths, target).residual
     return (jnp.sqrt(1 + jnp.square(residual)) - 1).sum() + _EXCESS * depths.excess
 
 
-def level_residuals(depths: Depths, target: LevelTarget) -> Float[Array, " 2n+1"]:
+def level_residuals(depths: Depths, target: LevelTarget) -> Float[Array, " 2n+2"]:
     """Residuals whose squares' half sum is `level_loss`, up to a constant: those of the bins, then
     the roots of the logarithms of their variances' factors.
     """
-    residual, factor = _compared(depths, target)
-    volume = jnp.sqrt(jnp.log(factor) + _SMOOTH)
+    found = _compared(depths, target)
+    volume = jnp.append(found.log_factor, 2 * found.log_volume)
     # Not the excess's root, whose slope has no bound where planets begin to exist.
-    return jnp.concatenate([residual, volume, _WALL * depths.excess[None]])
+    rest = jnp.sqrt(volume + _SMOOTH), _WALL * depths.excess[None]
+    return jnp.concatenate([scaled(found.residual, target.free), *rest])
 
 
 def level_density(depths: Depths, target: LevelTarget) -> Float[Array, ""]:
@@ -125,4 +139,5 @@ def level_target(
         reference=pad(np.array([reference]), 1)[0],
         own=pad(np.asarray(error.level, np.float64)[point], k),
         correction=no_correction(d, k or point.size),
+        free=nothing_free(n or depth.size),
     )

@@ -9,6 +9,16 @@ from jaxtyping import Float, Int
 
 from exogan_jax.physics.observation import Observation
 from exogan_jax.retrieval.compared import Target, usable_bins
+from exogan_jax.retrieval.instruments import (
+    Instruments,
+    Whitened,
+    energy,
+    log_constant,
+    nothing_free,
+    whiten,
+)
+from exogan_jax.retrieval.levels import LevelTarget
+from exogan_jax.retrieval.likelihood import UNIT
 
 
 class Bins(NamedTuple):
@@ -20,6 +30,7 @@ class Bins(NamedTuple):
     sigma: Float[np.ndarray, " p"]
     point: Int[np.ndarray, " k"]  # indices of the grid points that bear on them
     operator: Float[np.ndarray, "k p"]  # takes a model spectrum there to the bins
+    free: Instruments  # what is not known of the instruments; offsets in depth
     n_ignored: int  # bins of the observation that are not among them
 
 
@@ -38,11 +49,16 @@ def compared_bins(observation: Observation, target: Target) -> Bins:
     operator = np.asarray(target.depth.operator, np.float64)[:, order]
     point = np.asarray(target.depth.point)
     wavelength, half_width, depth, sigma = (x[order] for x in fields)
-    return Bins(wavelength, half_width, depth, sigma, point, operator, n - order.size)
+    free = nothing_free(order.size)
+    if isinstance(target.depth, LevelTarget):
+        there = target.depth.free
+        member, offset = np.asarray(there.member)[:, order], np.asarray(there.offset) * UNIT**2
+        free = Instruments(member, offset, np.asarray(there.inflated))
+    return Bins(wavelength, half_width, depth, sigma, point, operator, free, n - order.size)
 
 
 def residuals(spectra: Float[np.ndarray, "*n w"], bins: Bins) -> Float[np.ndarray, "*n p"]:
-    """(data - spectrum) / error of each bin.
+    """(data - spectrum) / error of each bin, offsets of instruments integrated out.
 
     Args:
       spectra: (..., w) depths on the model's grid.
@@ -53,18 +69,35 @@ def residuals(spectra: Float[np.ndarray, "*n w"], bins: Bins) -> Float[np.ndarra
 
 def binned_residuals(points: Float[np.ndarray, "*n k"], bins: Bins) -> Float[np.ndarray, "*n p"]:
     """The same of spectra at the points that bear on the bins (..., k)."""
-    return (bins.depth - points @ bins.operator) / bins.sigma
+    residual: np.ndarray = np.asarray(_whitened(points, bins).residual)
+    return residual
+
+
+def energies(points: Float[np.ndarray, "n k"], bins: Bins) -> Float[np.ndarray, " n"]:
+    """-log likelihood of spectra at the points that bear on the bins, up to `log_normalisation`;
+    infinite where they are no numbers.
+    """
+    found = _whitened(points, bins)
+    value = energy(found.residual, bins.free) + found.log_volume
+    return np.where(np.isnan(value), np.inf, value)
+
+
+def _whitened(points: Float[np.ndarray, "*n k"], bins: Bins) -> Whitened:
+    plain = (bins.depth - points @ bins.operator) / bins.sigma
+    return whiten(plain, 1 / bins.sigma, bins.free)
 
 
 def log_normalisation(bins: Bins) -> float:
     """Log of the likelihood of data that a spectrum meets, their errors in depth."""
-    return -float(np.log(np.sqrt(2 * np.pi) * bins.sigma).sum())
+    return log_constant(bins.free) - float(np.log(np.sqrt(2 * np.pi) * bins.sigma).sum())
 
 
 def flat_chi2(bins: Bins) -> float:
     """Chi-square of the one depth for all wavelengths that fits best; 0 without bins."""
     if not bins.depth.size:
         return 0.0
-    weight = 1 / np.square(bins.sigma)
-    mean = weight @ bins.depth / weight.sum()
-    return float(weight @ np.square(bins.depth - mean))
+    data, level = (
+        whiten(x / bins.sigma, 1 / bins.sigma, bins.free).residual
+        for x in (bins.depth, np.ones_like(bins.depth))
+    )
+    return float(data @ data - np.square(data @ level) / (level @ level))

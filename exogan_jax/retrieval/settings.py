@@ -33,6 +33,10 @@ class Settings:
     likelihood: str = "gaussian"  # one of `compared.LIKELIHOODS`
     #: Weight the generator's samples to those of the forward model, where it is known.
     exact: bool = True
+    #: Prior 1-sigma of an offset in depth (for a star of 1 R_sun) of each of an observation's
+    #: instruments but the one of the most bins; 0: there are none. See `retrieval.instruments`.
+    offset_sigma: float = 0.0
+    inflate: bool = False  # the size of each instrument's errors is free
     #: Start from samples of the model's encoder, if it has one, and step in units of its spread;
     #: otherwise start anywhere, as the paper does.
     encoder: bool = True
@@ -53,8 +57,17 @@ class Settings:
             raise ValueError(f"n_burn must not be negative, got {self.n_burn}")
         if self.rate is not None and not self.rate > 0:
             raise ValueError(f"rate must be positive, got {self.rate}")
+        if not 0 <= self.offset_sigma < 1:
+            raise ValueError(f"offset_sigma must be a depth, 0 to 1, got {self.offset_sigma}")
+        if self.frees_instruments and LIKELIHOODS[self.likelihood].log_density is None:
+            raise ValueError("offset_sigma and inflate need the Gaussian likelihood")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be 0 to {2**32 - 1}, got {self.seed}")
+
+    @property
+    def frees_instruments(self) -> bool:
+        """Whether something of the instruments is not taken as known."""
+        return self.inflate or self.offset_sigma > 0
 
     def for_model(self, has_encoder: bool) -> Settings:
         """The same with nothing left open, for a model with an encoder or without."""
