@@ -48,9 +48,8 @@ def read_significance(path: str | os.PathLike[str]) -> list[Significance]:
     from astropy.table import QTable
 
     rows = QTable.read(path, format="ascii.ecsv")
-    return [
-        Significance(str(row[0]), *(float(x) for x in list(row)[1:4]), str(row[4])) for row in rows
-    ]
+    columns = (rows[name].tolist() for name in Significance._fields)
+    return [Significance(*row) for row in zip(*columns, strict=True)]
 
 
 def weigh(job: Job, posterior: Posterior, model: Model, settings: Settings) -> list[Significance]:
