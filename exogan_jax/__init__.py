@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from exogan_jax import layout as layout
     from exogan_jax import parameters as parameters
     from exogan_jax.api import retrieve as retrieve
+    from exogan_jax.api import significances as significances
+    from exogan_jax.files.instrument_table import instrument_table as instrument_table
     from exogan_jax.files.opacities import load_opacities as load_opacities
     from exogan_jax.files.opacities import save_opacities as save_opacities
     from exogan_jax.files.spectra import Spectrum as Spectrum
@@ -54,6 +56,7 @@ _SOURCES = {
     "Spectrum": "exogan_jax.files.spectra",
     "SpectrumError": "exogan_jax.files.spectra",
     "forward_model": "exogan_jax.physics.forward",
+    "instrument_table": "exogan_jax.files.instrument_table",
     "load_model": "exogan_jax.files.weights",
     "load_opacities": "exogan_jax.files.opacities",
     "read_opacities": "exogan_jax.files.user_tables",
@@ -61,6 +64,7 @@ _SOURCES = {
     "read_spectrum": "exogan_jax.files.spectra",
     "retrieve": "exogan_jax.api",
     "save_opacities": "exogan_jax.files.opacities",
+    "significances": "exogan_jax.api",
     "simulate": "exogan_jax.physics.forward",
     "transit_depth": "exogan_jax.physics.transit",
     "write_spectrum": "exogan_jax.files.spectra",

@@ -11,9 +11,9 @@ from exogan_jax.files.weights import load_model
 from exogan_jax.gan.model import Model
 from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.physics.observation import Observation
-from exogan_jax.retrieval import catalogue
+from exogan_jax.retrieval import catalogue, significance
 from exogan_jax.retrieval.priors import Priors
-from exogan_jax.retrieval.result import Retrieval
+from exogan_jax.retrieval.result import Posterior, Retrieval
 from exogan_jax.retrieval.settings import Settings
 
 
@@ -66,4 +66,40 @@ def retrieve(
         chunk=chunk,
         progress=progress,
         on_result=on_result,
+    )
+
+
+def significances(
+    posterior: Posterior,
+    observation: Observation,
+    model: Model | None = None,
+    *,
+    priors: Priors | None = None,
+    settings: Settings | None = None,
+    physics: ForwardModel | None = None,
+    **changes: Any,
+) -> list[significance.Significance]:
+    """The Bayes factor of each gas, the cloud and the haze of ONE answer of `retrieve`.
+
+    Args:
+      posterior: the answer.
+      observation: that it is of.
+      model, priors, settings, physics, **changes: as they were for `retrieve`.
+
+    Returns:
+      a `retrieval.significance.Significance` each: `parameter`, `log_bayes` (natural, with over
+      without) and its `error`, `sigma`, and `by` what.
+
+    Raises:
+      ValueError: an unusable observation, prior or option.
+      TypeError: a change that is no field of the settings.
+    """
+    model = load_model() if model is None else model
+    return significance.significances(
+        posterior,
+        observation,
+        model,
+        dataclasses.replace(settings or Settings(), **changes),
+        priors=priors,
+        physics=physics_of(model) if physics is None else physics,
     )

@@ -27,7 +27,7 @@ def retrieved(request):
         Observation(grid[seen], zero, d[seen] + e, zero + SIGMA)
         for d, e in zip(depth, noise, strict=True)
     ]
-    found = retrieve(observations, model, n_starts=16, chunk=N)
+    found = retrieve(observations, model, n_starts=16, n_draws=16_384, chunk=1)
     return np.asarray(theta), depth[:, seen], found, seen
 
 

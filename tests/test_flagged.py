@@ -94,7 +94,7 @@ def asked(clear, cloudy):
 @pytest.fixture(scope="module")
 def found(model, cloudy, asked):
     names = ["known", "clear", "large"]
-    return api.retrieve(asked, model, names=names, physics=cloudy, **OPTIONS)
+    return api.retrieve(asked, model, names=names, physics=cloudy, chunk=1, **OPTIONS)
 
 
 def test_what_the_generator_knows_is_only_said_to_be_featureless(found):
@@ -127,7 +127,7 @@ def test_samples_are_within_the_bounds(found):
 
 def test_physics_tells_a_generator_that_is_off(model, clear, asked, found):
     assert "generator_off" not in found[0].flags
-    fast = {"names": list(found.names), "exact": False} | OPTIONS
+    fast = {"names": list(found.names), "exact": False, "chunk": 1} | OPTIONS
     off = api.retrieve(asked, model, physics=clear, **fast)
     assert all("generator_off" in flags for flags in off.flags)
     # Opacities that are not known, and nothing else said: not checked.
@@ -141,9 +141,8 @@ def test_physics_tells_a_generator_that_is_off(model, clear, asked, found):
 
 
 def test_samples_are_weighted_to_the_forward_models(model, cloudy, asked, found):
-    fast = api.retrieve(
-        asked, model, names=list(found.names), physics=cloudy, exact=False, **OPTIONS
-    )
+    names = list(found.names)
+    fast = api.retrieve(asked, model, names=names, physics=cloudy, exact=False, chunk=1, **OPTIONS)
     assert np.all(np.isnan(fast.efficiency))
     known, plain = found[0], fast[0]
     # The generator draws this planet at all parameters nearly as the forward model does.
