@@ -94,7 +94,11 @@ def log_likelihood(
 
 
 def nested(
-    likelihood: Callable[[np.ndarray], np.ndarray], parameters: Parameters, seed: int
+    likelihood: Callable[[np.ndarray], np.ndarray],
+    parameters: Parameters,
+    seed: int,
+    n_live: int,
+    n_effective: int,
 ) -> tuple[np.ndarray, np.ndarray, float, int]:
     """Weighted samples of the posterior by nautilus (Lange 2023), the log evidence, and the calls
     that they took.
@@ -104,8 +108,8 @@ def nested(
     def prior(unit: np.ndarray) -> np.ndarray:
         return np.asarray(parameters.from_unit(jnp.asarray(unit, jnp.float32)))
 
-    sampler = Sampler(prior, likelihood, len(parameters), n_live=2000, vectorized=True, seed=seed)
-    sampler.run(verbose=False, n_eff=10_000)
+    sampler = Sampler(prior, likelihood, len(parameters), n_live=n_live, vectorized=True, seed=seed)
+    sampler.run(verbose=False, n_eff=n_effective)
     theta, log_weight, _ = sampler.posterior()
     return theta, np.exp(log_weight - log_weight.max()), sampler.log_z, sampler.n_like
 
@@ -135,7 +139,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--only", choices=PLANETS, help="one of the worlds")
     parser.add_argument("--kind", choices=KINDS, help="one of the kinds of data")
     parser.add_argument("--seed", type=int, default=1, help="of the noise and of both samplers")
-    parser.add_argument("--kept", type=int, default=64, help="states kept of each walker")
+    parser.add_argument("--samples", type=int, default=8192, help="of the answers")
+    parser.add_argument("--live", type=int, default=1000, help="live points of the nested sampling")
+    parser.add_argument("--effective", type=int, default=5000, help="of its samples")
     args = parser.parse_args(argv)
     console = Console()
     every: dict[str, list[float]] = {"fast": [], "exact": []}
@@ -145,16 +151,23 @@ def main(argv: list[str] | None = None) -> None:
         for kind in [args.kind] if args.kind else list(KINDS):
             observation, truth = observe(name, physics, kind, args.seed)
             began = time.perf_counter()
-            found = retrieve(observation, model, seed=args.seed, n_kept=args.kept)[0]
+            length = {"n_samples": args.samples, "n_draws": 16 * args.samples}
+            found = retrieve(observation, model, seed=args.seed, **length)[0]
             seconds = time.perf_counter() - began
+            fast = retrieve(observation, model, seed=args.seed, exact=False, **length)[0]
             began = time.perf_counter()
             theta, weight, log_z, calls = nested(
-                log_likelihood(physics, observation), parameters, args.seed
+                log_likelihood(physics, observation),
+                parameters,
+                args.seed,
+                args.live,
+                args.effective,
             )
-            # The fast answer is the same samples, of equal weights.
-            equal = np.full(len(found.weights), 1 / len(found.weights))
-            answers = {"fast": equal, "exact": found.weights}
-            off = {k: divergences(found.samples, w, theta, weight) for k, w in answers.items()}
+            answers = {"fast": fast, "exact": found}
+            off = {
+                k: divergences(one.samples, one.weights, theta, weight)
+                for k, one in answers.items()
+            }
             for answer, values in off.items():
                 every[answer] += list(values)
             table = Table(
