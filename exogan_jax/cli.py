@@ -70,20 +70,25 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _read_all(
-    files: Sequence[str], layout: Layout, choices: dict[str, Any]
+    files: Sequence[str], layout: Layout, choices: dict[str, Any], planets: Path | None = None
 ) -> tuple[list[Spectrum], int]:
     """The spectra that can be read, averaged to the model's grid, and the number that cannot;
     reports what was read, and what could not be.
     """
     from exogan_jax.files.averaging import averaged_spectrum
     from exogan_jax.files.inspect import line_of
-    from exogan_jax.files.spectra import SpectrumError, notes_for, read_spectrum
+    from exogan_jax.files.planets_table import read_planets, read_with
+    from exogan_jax.files.spectra import SpectrumError, notes_for
 
     grid, n_usable = layout.wavelength_um, layout.n_usable
+    try:
+        rows = read_planets(planets) if planets else {}
+    except SpectrumError as error:
+        raise _UserError(f"--planets: {error}") from None
     spectra, bad = [], 0
     for file in files:
         try:
-            spectrum = read_spectrum(file, grid, n_usable=n_usable, **choices)
+            spectrum = read_with(rows, file, grid, n_usable=n_usable, **choices)
             _say("read", line_of(spectrum))
             spectrum = averaged_spectrum(spectrum, grid)
             for note in (*spectrum.notes, *notes_for(spectrum, layout)):
@@ -177,7 +182,7 @@ def _retrieve(args: argparse.Namespace) -> int:
         given = options.given_priors(args, layout.parameters)
     except ValueError as error:
         raise _UserError(f"--prior: {error}") from None
-    spectra, bad = _read_all(files, layout, options.reading_choices(args))
+    spectra, bad = _read_all(files, layout, options.reading_choices(args), args.planets)
     if not spectra:
         return 2
     names = _prepare(spectra, args.out)

@@ -141,7 +141,7 @@ def test_truths_are_in_the_units_of_any_problem(tmp_path):
 def test_a_par_file_is_read_without_a_problem(tmp_path):
     path = tmp_path / "x.par"
     path.write_text(PAR)
-    star_radius, truth, _ = read_par(path)
+    star_radius, truth, *_ = read_par(path)
     assert star_radius == 1 and truth["mass"] == 0.8 and truth["radius"] == 0.88
     assert truth["temperature"] == 1117 and truth["h2o"] == -1 and len(truth) == 7
 

@@ -143,6 +143,13 @@ def add_retrieve(parser: argparse.ArgumentParser) -> None:
         help="the Bayes factor of each gas, the cloud and the haze, where needed by another "
         "retrieval without it",
     )
+    parser.add_argument(
+        "--planets",
+        metavar="TABLE",
+        type=Path,
+        help="stars and planets of the spectra, a row each: name, star_radius, mass, mass_error, "
+        "...; see `exogan_jax.files.planets_table`",
+    )
     parser.add_argument("--no-plots", action="store_true", help="write no figures")
     parser.add_argument("--overwrite", action="store_true", help="do everything again")
     add_reading(parser)

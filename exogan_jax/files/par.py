@@ -16,7 +16,8 @@ of an atmosphere, so that a file means the same whatever is retrieved:
     active_gases_mixratios = 1e-4, 1e-5
 
 A value with an error, `mass = 0.28 +- 0.03`, is a measurement: a prior of the retrieval. One
-without is a true value, which a retrieval does not see.
+without is a true value, which a retrieval does not see. The star's radius may have an error too,
+which the planet's radius then shares.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Par(NamedTuple):
     star_radius: float  # [R_sun]
     truth: Truth
     measured: Mapping[str, Normal]  # role -> prior, in the file's unit
+    star_error: float = 0.0  # 1 sigma of the star's radius
 
 
 _Entries = dict[tuple[str, str], tuple[str, int]]
@@ -99,6 +101,14 @@ def _positive(path: Path, entries: _Entries, section: str, key: str) -> float | 
 def _measured(path: Path, entries: _Entries, role: str) -> Normal | None:
     """The value with an error of a role, None if there is no error."""
     section, key, unit = _SCALARS[role]
+    prior = _with_error(path, entries, section, key)
+    if prior is None or prior.unit:
+        return prior
+    return dataclasses.replace(prior, unit=unit)
+
+
+def _with_error(path: Path, entries: _Entries, section: str, key: str) -> Normal | None:
+    """The value with an error at [section] key, None if there is no error."""
     text, line = entries.get((section, key), ("", 0))
     if not re.search(r"±|\+/?-", text):
         return None
@@ -107,7 +117,7 @@ def _measured(path: Path, entries: _Entries, role: str) -> Normal | None:
     except ValueError as error:
         fail(path, f"[{section.title()}] {key}: {error}", "", line)
     assert isinstance(prior, Normal)
-    return prior if prior.unit else dataclasses.replace(prior, unit=unit)
+    return prior
 
 
 def _mixing_ratios(path: Path, entries: _Entries) -> dict[str, float]:
@@ -144,6 +154,11 @@ def read_par(path: Path) -> Par:
       SpectrumError: malformed file, or no positive [Star] radius.
     """
     entries = _parse(path)
+    star_error = 0.0
+    if (measured_star := _with_error(path, entries, "star", "radius")) is not None:
+        line = entries["star", "radius"][1]
+        entries["star", "radius"] = (repr(measured_star.mean), line)
+        star_error = measured_star.sigma
     star_radius = _positive(path, entries, "star", "radius")
     if star_radius is None:
         fail(path, "no [Star] radius", "add a section [Star] with radius = ... in R_sun")
@@ -157,7 +172,7 @@ def read_par(path: Path) -> Par:
         value = _positive(path, entries, section, key)
         if value is not None:
             truth[role] = value
-    return Par(star_radius, truth, measured)
+    return Par(star_radius, truth, measured, star_error)
 
 
 def format_par(star_radius: float, truth: Truth) -> str:

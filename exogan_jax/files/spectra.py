@@ -92,6 +92,12 @@ def _star(table: Table, points: Points, star_radius: float | None) -> tuple[Par,
             fail(path, f"star_radius is {star_radius}, not positive", "give it in R_sun")
         told = told._replace(star_radius=float(star_radius))
     radius = told.star_radius
+    if told.star_error and star_radius is None:
+        share = f"{100 * told.star_error / radius:.2g} %"
+        notes.append(
+            f"{par}: the star's radius is known to {share}; so is the planet's, beside what the "
+            "result says (both go together)"
+        )
     if np.any(points.depth * radius**2 >= 1):
         problem = f"[Star] radius = {radius:g} makes the planet larger than the Sun"
         fail(par if par.exists() else path, problem, "give the star's radius in R_sun")
