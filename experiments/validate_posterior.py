@@ -27,6 +27,7 @@ from exogan_jax.api import retrieve
 from exogan_jax.parameters import Parameters
 from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.physics.observation import Observation, binning_operator
+from exogan_jax.retrieval.diagnostics import divergences
 from exogan_jax.retrieval.weighted import weighted_quantile
 from experiments.evaluate import physics_of
 
@@ -42,7 +43,6 @@ PLANETS: dict[str, dict[str, float]] = {
         "mass": 1.1, "radius": 1.2, "temperature": 1450.0,
     },
 }  # fmt: skip
-_BINS = 10
 _BATCH = 256  # of the forward model
 
 
@@ -112,25 +112,6 @@ def nested(
     sampler.run(verbose=False, n_eff=n_effective)
     theta, log_weight, _ = sampler.posterior()
     return theta, np.exp(log_weight - log_weight.max()), sampler.log_z, sampler.n_like
-
-
-def divergences(
-    ours: np.ndarray, our_weight: np.ndarray, theirs: np.ndarray, their_weight: np.ndarray
-) -> np.ndarray:
-    """Jensen-Shannon divergence [nat] of each column."""
-    out = []
-    for a, b in zip(ours.T, theirs.T, strict=True):
-        order = np.argsort(b)
-        share = np.cumsum(their_weight[order]) / their_weight.sum()
-        edges = b[order][np.searchsorted(share, np.arange(1, _BINS) / _BINS)]
-        p, q = (
-            np.bincount(np.searchsorted(edges, x), weights=w, minlength=_BINS) / w.sum()
-            for x, w in ((a, our_weight), (b, their_weight))
-        )
-        m = 0.5 * (p + q)
-        terms = [x * np.log(np.where(x > 0, x, 1) / np.where(m > 0, m, 1)) for x in (p, q)]
-        out.append(0.5 * float(np.sum(terms)))
-    return np.array(out)
 
 
 def main(argv: list[str] | None = None) -> None:

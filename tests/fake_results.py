@@ -53,6 +53,8 @@ def make_retrieval(
         log_evidence=np.full(n, np.nan),
         log_evidence_error=np.full(n, np.nan),
         efficiency=np.full(n, np.nan),
+        predictive_p=np.full(n, 0.4),
+        divergence=np.full(n, np.nan),
         reduced_chi2=rng.uniform(0.5, 1.5, n),
         effective_sample_size=1 / np.sum(weights**2, axis=1),
         acceptance=rng.uniform(0.2, 0.4, n),

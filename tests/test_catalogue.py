@@ -11,7 +11,7 @@ from tiny_model import LAYOUT, D, random_model
 from exogan_jax.api import retrieve
 from exogan_jax.gan.npe import Encoder
 from exogan_jax.physics.observation import Observation
-from exogan_jax.retrieval.catalogue import _retrieve_all
+from exogan_jax.retrieval.answers import retrieve_all
 from exogan_jax.retrieval.encode import n_features
 from exogan_jax.retrieval.result import concatenate
 from exogan_jax.retrieval.settings import Settings
@@ -99,11 +99,11 @@ def test_progress_counts_observations(model):
 
 def test_another_seed_or_name_of_the_model_compiles_nothing(model):
     retrieve(observation(N), model, seed=1, **OPTIONS)
-    compiled = _retrieve_all._cache_size()
+    compiled = retrieve_all._cache_size()
     # Nor do other wavelengths of about as many bins.
     fewer = Observation(*(x[1:-2] for x in observation(N)[:4]))
     retrieve(fewer, replace(model, name="another"), seed=2, **OPTIONS)
-    assert _retrieve_all._cache_size() == compiled
+    assert retrieve_all._cache_size() == compiled
 
 
 def test_an_encoder_starts_where_it_says(model):
@@ -158,6 +158,8 @@ def test_summary_has_units_and_ordered_quantiles(model):
         "flags",
     } | {
         "efficiency",
+        "predictive_p",
+        "divergence",
         "log_evidence_error",
     }
     assert diagnostics <= set(summary.colnames)

@@ -151,6 +151,8 @@ def test_samples_are_weighted_to_the_forward_models(model, cloudy, asked, found)
     assert known.effective_sample_size == pytest.approx(
         known.efficiency * plain.effective_sample_size
     )
+    assert 0.01 < known.predictive_p < 0.99 and found[1].predictive_p < 1e-4
+    assert np.isnan(plain.divergence) and 0 <= known.divergence < 0.2
     # Depth by depth: the same likelihood, written out.
     normalisation = W * np.log(SIGMA * np.sqrt(2 * np.pi))
     for i in (0, 100, 300):

@@ -16,7 +16,7 @@ from tiny_model import LAYOUT, D, linear_map, linear_model, random_model
 from exogan_jax.api import retrieve
 from exogan_jax.gan.npe import Encoder, Proposal, latent_at, to_normal
 from exogan_jax.retrieval import fitting
-from exogan_jax.retrieval.catalogue import _retrieve_all
+from exogan_jax.retrieval.answers import retrieve_all
 from exogan_jax.retrieval.compared import LIKELIHOODS
 from exogan_jax.retrieval.encode import n_features
 from exogan_jax.retrieval.latent_prior import latent_at as at_place
@@ -317,13 +317,13 @@ def test_each_observation_has_its_own_and_nothing_recompiles(model):
     observations, names = [observe(seed) for seed in range(3)], list("abc")
     mass = {"temperature": "1500+-30", "radius": 1.2}
     retrieve(observations, model, names=names, **SHORT)
-    compiled = _retrieve_all._cache_size()
+    compiled = retrieve_all._cache_size()
     own = retrieve(
         observations, model, names=names, priors=[None, mass, {"h2o": "-5..-4"}], **SHORT
     )
     same = retrieve(observations, model, names=names, priors=mass, **SHORT)
     none = retrieve(observations, model, names=names, **SHORT)
-    assert _retrieve_all._cache_size() == compiled
+    assert retrieve_all._cache_size() == compiled
     np.testing.assert_array_equal(own[0].samples, none[0].samples)
     np.testing.assert_array_equal(own[1].samples, same[1].samples)
     assert np.any(own[2].samples != none[2].samples)

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-import zlib
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from exogan_jax.gan.model import LevelError, Model
@@ -17,34 +11,21 @@ from exogan_jax.layout import Layout
 from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.physics.observation import Observation, check
 from exogan_jax.retrieval import likelihood
+from exogan_jax.retrieval.answers import LEAST, Asked, answers
 from exogan_jax.retrieval.compared import LIKELIHOODS, Target, usable_bins
-from exogan_jax.retrieval.confirm import Answer, correct, exact, generators, is_enough
-from exogan_jax.retrieval.fitting import Summary, is_sampled, retrieve_one
-from exogan_jax.retrieval.flags import split
+from exogan_jax.retrieval.confirm import Answer
 from exogan_jax.retrieval.forward_check import check_physics, true_spectrum
 from exogan_jax.retrieval.instruments import instruments
 from exogan_jax.retrieval.judge import judge
 from exogan_jax.retrieval.latent_prior import latent_prior
 from exogan_jax.retrieval.levels import LevelTarget
-from exogan_jax.retrieval.marginals import Marginals, marginals
+from exogan_jax.retrieval.marginals import marginals
 from exogan_jax.retrieval.priors import NOT_ANCHORED, Priors, Resolved, resolve_each
-from exogan_jax.retrieval.residuals import Bins, compared_bins, residuals
+from exogan_jax.retrieval.residuals import compared_bins, residuals
 from exogan_jax.retrieval.result import Retrieval, concatenate
 from exogan_jax.retrieval.settings import Settings
 
-#: Share of the samples that exact weights must leave: fewer say less than the generator's own. Of
-#: planets that it draws to a part of the errors they leave 0.9 and more.
-_LEAST = 0.1
-_TRIES = 3  # of a corrected generator (see `confirm`)
 _STEPS = 16, 64, 16  # of bins, of grid points that they touch, of bins that cross sections
-
-
-class _Asked(NamedTuple):
-    """One observation, as it is retrieved and judged."""
-
-    target: Target
-    bins: Bins
-    prior: Marginals
 
 
 def retrieve(
@@ -115,8 +96,8 @@ def retrieve(
             _asked(checked[i], model, prior_of[i], settings, sizes, n_instruments)
             for i in range(start, stop)
         ]
-        answers = _answers(names[start:stop], asked, model, physics, settings, chunk)
-        part = _collect(names[start:stop], asked, answers, model, physics, settings)
+        found = answers(names[start:stop], asked, model, physics, settings, chunk)
+        part = _collect(names[start:stop], asked, found, model, physics, settings)
         parts.append(part)
         if on_result is not None:
             on_result(part)
@@ -143,13 +124,13 @@ def _asked(
     settings: Settings,
     sizes: tuple[int, ...],
     n_instruments: int,
-) -> _Asked:
+) -> Asked:
     parameters = model.layout.parameters
     prior = latent_prior(resolved, parameters, model.networks.latent_dim)
     target = LIKELIHOODS[settings.likelihood].target(observation, model, prior, *sizes)
     if settings.frees_instruments:
         target = _freed(observation, target, settings, n_instruments)
-    return _Asked(target, compared_bins(observation, target), marginals(resolved, parameters))
+    return Asked(target, compared_bins(observation, target), marginals(resolved, parameters))
 
 
 def _freed(
@@ -178,66 +159,9 @@ def padded_sizes(observations: Sequence[Observation], layout: Layout) -> tuple[i
     return tuple(int(-(-n // step) * step) for n, step in zip(largest, _STEPS, strict=True))
 
 
-def keys_of(names: Sequence[str], seed: int, attempt: int = 0) -> jax.Array:
-    """A key by name: a spectrum's result does not depend on its neighbours, nor on a resume."""
-    digest = jnp.asarray([zlib.crc32(name.encode()) for name in names], jnp.uint32)
-    digest = digest + jnp.uint32(attempt)
-    return jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(digest)
-
-
-@partial(jax.jit, static_argnames="settings")
-def _retrieve_all(keys: jax.Array, model: Model, targets: Target, *, settings: Settings) -> Summary:
-    return jax.vmap(lambda key, target: retrieve_one(key, model, target, settings))(keys, targets)
-
-
-def _answers(
-    names: Sequence[str],
-    asked: Sequence[_Asked],
-    model: Model,
-    physics: ForwardModel | None,
-    settings: Settings,
-    chunk: int,
-) -> list[Answer]:
-    """Answers of a chunk's observations, exact ones where `physics` and the settings say so."""
-    parameters = model.layout.parameters
-    static = dataclasses.replace(settings, seed=0)  # is in the keys: another compiles nothing
-
-    def run(rows: Sequence[int], targets: Sequence[Target], attempt: int) -> list[Answer]:
-        """The generator's answers to some of the observations."""
-        keys = keys_of([names[i] for i in rows], settings.seed, attempt)
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *targets)
-        found = _retrieve_all(keys, model, stacked, settings=static)
-        found = jax.tree.map(np.asarray, found)
-        each = (jax.tree.map(lambda x, i=i: x[i], found) for i in range(len(rows)))
-        pairs = zip(each, (asked[i] for i in rows), strict=True)
-        return [generators(one, own.bins, own.prior, parameters) for one, own in pairs]
-
-    rows = [min(i, len(asked) - 1) for i in range(chunk)]  # the last chunk is padded
-    fast = run(rows, [asked[i].target for i in rows], 0)[: len(asked)]
-    if physics is None or not settings.exact or not is_sampled(model, settings):
-        return fast
-    answers = [exact(one, own.bins, physics) for one, own in zip(fast, asked, strict=True)]
-    for i, own in enumerate(asked):
-        best = answers[i]
-        for attempt in range(1, 1 + _TRIES):
-            if is_enough(best):
-                break
-            target = correct(own.target, best, model)
-            if target is None:
-                break
-            tried = exact(run([i], [target], attempt)[0], own.bins, physics)
-            best = tried if tried.size > best.size else best
-        answers[i] = best
-    # Where all fails, the generator's own answer, and said.
-    return [
-        one._replace(efficiency=answer.efficiency) if answer.efficiency < _LEAST else answer
-        for one, answer in zip(fast, answers, strict=True)
-    ]
-
-
 def _collect(
     names: Sequence[str],
-    asked: Sequence[_Asked],
+    asked: Sequence[Asked],
     answers: Sequence[Answer],
     model: Model,
     physics: ForwardModel | None,
@@ -252,19 +176,20 @@ def _collect(
         if physics is not None:
             off = left - residuals(true_spectrum(physics, answer.best_theta), own.bins)
         reduced[i] = np.square(left).sum() / max(left.size - len(parameters), 1)
-        said = judge(
-            answer.samples,
-            answer.weights,
-            answer.size,
-            left,
-            off,
-            own.bins,
-            prior=own.prior,
-            parameters=parameters,
-            grid_um=model.layout.wavelength_um,
+        flags.append(
+            judge(
+                answer.samples,
+                answer.weights,
+                answer.size,
+                left,
+                off,
+                own.bins,
+                prior=own.prior,
+                parameters=parameters,
+                grid_um=model.layout.wavelength_um,
+                not_exact=answer.efficiency < LEAST,  # False where there was no attempt: NaN
+            )
         )
-        failed = answer.efficiency < _LEAST  # False where there was no attempt: NaN
-        flags.append(",".join([*split(said), *(["not_exact"] if failed else [])]))
 
     def together(field: str) -> np.ndarray:
         return np.array([getattr(answer, field) for answer in answers])
@@ -282,6 +207,8 @@ def _collect(
         log_evidence=np.where(known, together("log_evidence"), np.nan),
         log_evidence_error=np.where(known, together("log_evidence_error"), np.nan),
         efficiency=together("efficiency"),
+        predictive_p=together("predictive_p"),
+        divergence=together("divergence"),
         reduced_chi2=reduced,
         effective_sample_size=together("size"),
         acceptance=of_summary("acceptance").astype(np.float64),

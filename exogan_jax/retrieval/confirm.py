@@ -20,11 +20,18 @@ from exogan_jax.parameters import Parameters
 from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.retrieval.compared import Target
 from exogan_jax.retrieval.correction import fit_correction
+from exogan_jax.retrieval.diagnostics import predictive_p
 from exogan_jax.retrieval.exact import reweigh
 from exogan_jax.retrieval.forward_check import true_depths, true_spectrum
 from exogan_jax.retrieval.levels import LevelTarget
 from exogan_jax.retrieval.marginals import Marginals, clipped
-from exogan_jax.retrieval.residuals import Bins, energies, log_normalisation, residuals
+from exogan_jax.retrieval.residuals import (
+    Bins,
+    binned_residuals,
+    energies,
+    log_normalisation,
+    residuals,
+)
 
 #: Share of the samples that exact weights leave, and independent samples, that are enough.
 _ENOUGH, _INDEPENDENT = 0.3, 200.0
@@ -43,6 +50,8 @@ class Answer(NamedTuple):
     best_depth: Float[np.ndarray, " w"]
     log_evidence: float
     log_evidence_error: float
+    predictive_p: float  # see `diagnostics`
+    divergence: float = np.nan  # of the generator's own answer from the exact one, of the worst
     efficiency: float = np.nan  # of exact weights; NaN where there are none
     true: Float[np.ndarray, "n k"] | None = None  # the forward model's depths at the bins' points
 
@@ -59,11 +68,13 @@ def generators(found: Any, bins: Bins, prior: Marginals, parameters: Parameters)
     # A start may fit better than all samples.
     depth = np.concatenate([found.start_depth[None], found.depth])
     theta = np.concatenate([found.start_theta[None], found.theta])
-    best = int(np.square(residuals(depth, bins)).sum(axis=1).argmin())
+    chi2 = np.square(residuals(depth, bins)).sum(axis=1)
+    best = int(chi2.argmin())
+    weight = found.weight.astype(np.float64) / found.weight.sum(dtype=np.float64)
     return Answer(
         found,
         clipped(found.theta, prior, parameters),
-        found.weight.astype(np.float64) / found.weight.sum(dtype=np.float64),
+        weight,
         found.energy,
         float(found.effective),
         found.depth,
@@ -71,6 +82,7 @@ def generators(found: Any, bins: Bins, prior: Marginals, parameters: Parameters)
         depth[best],
         float(found.evidence.log) + log_normalisation(bins),
         float(found.evidence.error),
+        predictive_p(chi2[1:], weight, bins.depth.size),
     )
 
 
@@ -86,6 +98,7 @@ def exact(answer: Answer, bins: Bins, physics: ForwardModel) -> Answer:
     # Where there are no data, the generator is off by much the same for all samples.
     depth = answer.found.depth + (best_depth - answer.found.depth[best])
     known = np.isfinite(true)
+    chi2 = np.square(binned_residuals(true, bins)).sum(axis=1)
     depth[:, bins.point] = np.where(known, true, depth[:, bins.point])
     return answer._replace(
         weights=better.weight,
@@ -95,6 +108,7 @@ def exact(answer: Answer, bins: Bins, physics: ForwardModel) -> Answer:
         best_theta=answer.samples[best],
         best_depth=best_depth,
         efficiency=better.efficiency,
+        predictive_p=predictive_p(np.nan_to_num(chi2, nan=np.inf), better.weight, bins.depth.size),
         log_evidence=answer.log_evidence + better.log_ratio,
         log_evidence_error=float(np.hypot(answer.log_evidence_error, error)),
         true=true,

@@ -59,6 +59,7 @@ def judge(
     prior: Marginals,
     parameters: Parameters,
     grid_um: Float[np.ndarray, " w"],
+    not_exact: bool = False,
 ) -> str:
     """The flags of ONE result.
 
@@ -72,6 +73,7 @@ def judge(
       prior: of each parameter.
       parameters: the model's.
       grid_um: (w,) the model's wavelengths.
+      not_exact: whether exact weights were asked for and left hardly a sample.
 
     Returns:
       Flags of `flags.MEANINGS`, comma-separated; "" where there are none.
@@ -100,6 +102,7 @@ def judge(
         "featureless": is_featureless(flat_chi2(bins), chi2, residuals.size),
         "uninformative": bool(free.any()) and bool((narrowed[free] > _NARROWER).all()),
         "few_effective_samples": effective < _FEW * len(weights),
+        "not_exact": not_exact,
     }
     return ",".join(flag for flag, applies in found.items() if applies)
 

@@ -32,6 +32,10 @@ class Posterior:
     log_evidence: float  # natural, of depths for 1 R_sun; NaN where not computed
     log_evidence_error: float  # 1 sigma
     efficiency: float  # share of the samples that exact weights leave; NaN: the generator's alone
+    #: Of data as bad as these, how many a sample makes: near 0 where the model does not fit.
+    predictive_p: float
+    #: Of the generator's answer from the exact one [nat], where it is most; NaN: there is but one.
+    divergence: float
     reduced_chi2: float  # of the best sample or start, with the data's own errors
     effective_sample_size: float
     acceptance: float  # share of the sampler's moves; NaN where it made none
@@ -84,6 +88,11 @@ class Retrieval:
     log_evidence_error: Float[np.ndarray, " n_obs"]  # 1 sigma
     #: Share of the samples that exact weights leave; NaN where they are the generator's alone.
     efficiency: Float[np.ndarray, " n_obs"]
+    #: Posterior predictive p-value of the chi-square, see `diagnostics.predictive_p`.
+    predictive_p: Float[np.ndarray, " n_obs"]
+    #: Jensen-Shannon divergence [nat] of the generator's answer from the exact one, where it is
+    #: most; NaN where there is but one.
+    divergence: Float[np.ndarray, " n_obs"]
     #: Of the best sample or start, with the data's own errors: chi-square / (bins - parameters).
     reduced_chi2: Float[np.ndarray, " n_obs"]
     effective_sample_size: Float[np.ndarray, " n_obs"]

@@ -20,6 +20,8 @@ DIAGNOSTICS = (
     "effective_sample_size",
     "acceptance",
     "efficiency",
+    "predictive_p",
+    "divergence",
     "log_evidence",
     "log_evidence_error",
 )
@@ -58,6 +60,8 @@ def summary(retrieval: Retrieval) -> QTable:
             table[column].info.description = text
     for name in DIAGNOSTICS:
         table[name] = getattr(retrieval, name)
+    table["predictive_p"].info.description = "share of made data that are as bad"
+    table["divergence"].info.description = "fast from exact answer [nat], largest"
     table["reduced_chi2"].info.description = "of the best sample, with the data's own errors"
     table["flags"] = np.array(retrieval.flags, dtype=str)
     table["flags"].info.description = "when not to trust the row; none where there is nothing"
