@@ -182,7 +182,7 @@ def _retrieve(args: argparse.Namespace) -> int:
         given = options.given_priors(args, layout.parameters)
     except ValueError as error:
         raise _UserError(f"--prior: {error}") from None
-    spectra, bad = _read_all(files, layout, options.reading_choices(args), args.planets)
+    spectra, bad = _read_all(files, layout, options.splitting_choices(args), args.planets)
     if not spectra:
         return 2
     names = _prepare(spectra, args.out)

@@ -35,6 +35,17 @@ def _prior(text: str) -> tuple[str, priors.Prior]:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def _wavelengths(text: str) -> tuple[float, ...]:
+    """Parser of wavelengths."""
+    try:
+        values = tuple(float(x) for x in text.split(","))
+    except ValueError:
+        values = (-1.0,)
+    if not all(0 < x < 1e3 for x in values):
+        raise argparse.ArgumentTypeError(f"{text!r} is no wavelength in um, nor some with commas")
+    return values
+
+
 def _offset(text: str) -> float:
     """Parser of an offset's prior in ppm, as a depth."""
     try:
@@ -69,6 +80,11 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
 def reading_choices(args: argparse.Namespace) -> dict[str, Any]:
     """The arguments of `read_spectrum` that the options settle."""
     return {key: getattr(args, key) for key in _READING}
+
+
+def splitting_choices(args: argparse.Namespace) -> dict[str, Any]:
+    """The same, and what says which points are of one instrument."""
+    return reading_choices(args) | {"split": args.split, "offsets": args.offsets > 0}
 
 
 def add_inspect(parser: argparse.ArgumentParser) -> None:
@@ -124,19 +140,7 @@ def add_retrieve(parser: argparse.ArgumentParser) -> None:
         "mass=0.28+-0.03, temperature=700..1200, mass=log:0.1..1, radius=1.27 (fixed), also with a "
         "unit; once a parameter",
     )
-    parser.add_argument(
-        "--offsets",
-        metavar="PPM",
-        type=_offset,
-        default=0.0,
-        help="free offsets between the instruments that a file names, normal with so many ppm of "
-        "the depth, for instance 200; they are integrated out, and reported",
-    )
-    parser.add_argument(
-        "--inflate",
-        action="store_true",
-        help="the size of each instrument's errors is free; integrated out, and reported",
-    )
+    _add_instruments(parser)
     parser.add_argument(
         "--significance",
         action="store_true",
@@ -153,6 +157,31 @@ def add_retrieve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-plots", action="store_true", help="write no figures")
     parser.add_argument("--overwrite", action="store_true", help="do everything again")
     add_reading(parser)
+
+
+def _add_instruments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of what instruments may have wrong."""
+    parser.add_argument(
+        "--offsets",
+        metavar="PPM",
+        type=_offset,
+        default=0.0,
+        help="free offsets between the instruments that a file names, normal with so many ppm of "
+        "the depth, for instance 200; they are integrated out, and reported",
+    )
+    parser.add_argument(
+        "--split",
+        metavar="UM",
+        type=_wavelengths,
+        default=(),
+        help="wavelengths at which another instrument begins, where the file does not say, as 3.78 "
+        "or 0.8,3.78",
+    )
+    parser.add_argument(
+        "--inflate",
+        action="store_true",
+        help="the size of each instrument's errors is free; integrated out, and reported",
+    )
 
 
 def given_priors(args: argparse.Namespace, parameters: Parameters) -> priors.Resolved:

@@ -12,12 +12,13 @@ prior of the retrieval. Without one it is a true value, which a retrieval does n
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from exogan_jax.files.splitting import split_at
 from exogan_jax.files.text import SpectrumError
 from exogan_jax.parameters import UNITS
 from exogan_jax.retrieval.priors import Normal
@@ -139,6 +140,8 @@ def read_with(
     grid_um: np.ndarray,
     *,
     star_radius: float | None = None,
+    split: Sequence[float] = (),
+    offsets: bool = False,
     **choices: Any,
 ) -> Spectrum:
     """A spectrum with what its row tells, which goes before its `.par` file.
@@ -147,6 +150,7 @@ def read_with(
       planets: from `read_planets`; none: the spectrum alone.
       file, grid_um, **choices: as for `read_spectrum`.
       star_radius: in R_sun, before the row's.
+      split, offsets: as `edges_um` and `wanted` of `splitting.split_at`.
 
     Raises:
       SpectrumError: as `read_spectrum`.
@@ -157,6 +161,7 @@ def read_with(
     if star_radius is None and planet is not None:
         star_radius = planet.star_radius
     spectrum = read_spectrum(file, grid_um, star_radius=star_radius, **choices)
+    spectrum = split_at(spectrum, split, offsets)
     if planet is not None:
         truth = {k: v for k, v in spectrum.truth.items() if k not in planet.measured}
         priors = {k: v for k, v in spectrum.priors.items() if k not in planet.truth}
