@@ -45,7 +45,9 @@ _NARROWER = 0.8
 _FINER, _MANY = 0.7, 0.1
 #: rms of generator - forward model in the data's errors: at 1 it adds as much as the noise.
 _OFF = 1.0
-_FEW = 0.05  # of the samples: fewer effective ones are flagged
+#: Fewer independent samples are flagged: 50 know the ends of an interval to a fifth of its half. Of
+#: few samples, as of starts, this share.
+_FEW, _FEW_SHARE = 50.0, 0.05
 
 
 def judge(
@@ -101,7 +103,7 @@ def judge(
         "generator_off": off is not None and off.size > 0 and _rms(off) > _OFF,
         "featureless": is_featureless(flat_chi2(bins), chi2, residuals.size),
         "uninformative": bool(free.any()) and bool((narrowed[free] > _NARROWER).all()),
-        "few_effective_samples": effective < _FEW * len(weights),
+        "few_effective_samples": effective < min(_FEW, _FEW_SHARE * len(weights)),
         "not_exact": not_exact,
     }
     return ",".join(flag for flag, applies in found.items() if applies)
