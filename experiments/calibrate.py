@@ -136,7 +136,9 @@ def inside(rank: Float[np.ndarray, "n d"], level: float) -> Float[np.ndarray, " 
 
 
 def tarp(credibility: Float[np.ndarray, " n"]) -> Float[np.ndarray, " l"]:
-    """Share of the credibilities below each level: the level itself, where answers are right."""
+    """Share of the credibilities, or ranks, below each level: the level itself, where answers are
+    right.
+    """
     return (credibility[None] <= _LEVELS[:, None]).mean(axis=1)
 
 
@@ -156,7 +158,7 @@ def draw(out: Path, ranks_of: dict[str, np.ndarray], of_tarp: dict[str, np.ndarr
             band = 1.96 * np.sqrt(_LEVELS * (1 - _LEVELS) / n)
             axis.fill_between(_LEVELS, -band, band, color="0.85", lw=0)
             for column in values.reshape(n, -1).T:
-                axis.plot(_LEVELS, (column[None] <= _LEVELS[:, None]).mean(axis=1) - _LEVELS, lw=1)
+                axis.plot(_LEVELS, tarp(column) - _LEVELS, lw=1)
             axis.set(title=name, xlabel="level")
         axes[0, 0].set_ylabel("share - level")
         figure.tight_layout()

@@ -28,9 +28,9 @@ from exogan_jax.parameters import Parameters
 from exogan_jax.physics.forward import ForwardModel, simulate
 from exogan_jax.physics.observation import Observation, binning_operator
 from exogan_jax.retrieval.flags import AT_BOUND, split
+from experiments.calibrate import Channel
 from experiments.evaluate import TEST_SEED, physics_of
 
-RESOLUTION = 100.0
 NEAR_BOUND = 0.02  # of the range
 FAINT = 40.0  # chi-square of a true spectrum's features: twice what `featureless` asks for
 COLD_K, HEAVY_M_J = 50.0, 20.0
@@ -38,21 +38,7 @@ BANDS, BAND_SIGMA, BAND_WIDTH = 3, 100.0, 0.03  # their number, peak in errors, 
 SLOPE = 500e-6  # across an instrument's range, rising to the blue as of a star's spots
 
 
-class Instrument(NamedTuple):
-    """What sees a planet."""
-
-    low_um: float
-    high_um: float
-    sigma: float  # of each bin's depth
-
-    def bins(self) -> tuple[np.ndarray, np.ndarray]:
-        """Centres and half widths (n,)."""
-        n = int(np.log(self.high_um / self.low_um) * RESOLUTION)
-        centre = self.low_um * np.exp((np.arange(n) + 0.5) / RESOLUTION)
-        return centre, centre / (2 * RESOLUTION)
-
-
-INSTRUMENTS = {"prism": Instrument(0.6, 5.3, 30e-6), "wfc3": Instrument(1.1, 1.7, 50e-6)}
+INSTRUMENTS = {"prism": Channel(0.6, 5.3, 30e-6), "wfc3": Channel(1.1, 1.7, 50e-6)}
 
 #: Planets of the world but for one parameter, by its role.
 _OTHER_PLANETS: dict[str, tuple[str, float]] = {
@@ -126,7 +112,7 @@ def cases(kind: str, n: int, physics: ForwardModel, seed: int) -> list[Case]:
     found = []
     for i in range(n):
         name = list(INSTRUMENTS)[i % len(INSTRUMENTS)]
-        wavelength, half = INSTRUMENTS[name].bins()
+        wavelength, half, _ = INSTRUMENTS[name].bins()
         sigma = INSTRUMENTS[name].sigma
         seen = binning_operator(wavelength, half, grid) @ depth[i]
         if kind in _OTHER_SPECTRA:

@@ -173,7 +173,7 @@ def _collect(
     for i, (own, answer) in enumerate(zip(asked, answers, strict=True)):
         left = residuals(answer.best_depth, own.bins)
         off = None
-        if physics is not None:
+        if physics is not None and answer.true is None:  # else it is the forward model's own
             off = left - residuals(true_spectrum(physics, answer.best_theta), own.bins)
         reduced[i] = np.square(left).sum() / max(left.size - len(parameters), 1)
         flags.append(

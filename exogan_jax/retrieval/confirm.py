@@ -27,9 +27,8 @@ from exogan_jax.retrieval.levels import LevelTarget
 from exogan_jax.retrieval.marginals import Marginals, clipped
 from exogan_jax.retrieval.residuals import (
     Bins,
-    binned_residuals,
-    energies,
     log_normalisation,
+    missed,
     residuals,
 )
 
@@ -89,7 +88,7 @@ def generators(found: Any, bins: Bins, prior: Marginals, parameters: Parameters)
 def exact(answer: Answer, bins: Bins, physics: ForwardModel) -> Answer:
     """The same samples with the weights of the exact posterior."""
     true = true_depths(physics, answer.samples, bins)
-    energy = energies(true, bins)
+    chi2, energy = missed(true, bins)
     better = reweigh(answer.weights, answer.energy.astype(np.float64) - energy)
     # The samples are worth fewer independent ones than there are.
     error = better.error * np.sqrt(len(energy) / max(answer.size, 1.0))
@@ -98,7 +97,6 @@ def exact(answer: Answer, bins: Bins, physics: ForwardModel) -> Answer:
     # Where there are no data, the generator is off by much the same for all samples.
     depth = answer.found.depth + (best_depth - answer.found.depth[best])
     known = np.isfinite(true)
-    chi2 = np.square(binned_residuals(true, bins)).sum(axis=1)
     depth[:, bins.point] = np.where(known, true, depth[:, bins.point])
     return answer._replace(
         weights=better.weight,
@@ -108,7 +106,7 @@ def exact(answer: Answer, bins: Bins, physics: ForwardModel) -> Answer:
         best_theta=answer.samples[best],
         best_depth=best_depth,
         efficiency=better.efficiency,
-        predictive_p=predictive_p(np.nan_to_num(chi2, nan=np.inf), better.weight, bins.depth.size),
+        predictive_p=predictive_p(chi2, better.weight, bins.depth.size),
         log_evidence=answer.log_evidence + better.log_ratio,
         log_evidence_error=float(np.hypot(answer.log_evidence_error, error)),
         true=true,

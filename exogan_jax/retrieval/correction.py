@@ -7,7 +7,7 @@ some samples, and what it leaves is the corrected generator's error, measured.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -32,9 +32,12 @@ class Correction(NamedTuple):
 
 def no_correction(d: int, k: int) -> Correction:
     """Nothing, of d parameters at k points."""
-    n_terms = 1 + d + d * (d + 1) // 2
-    zeros = (np.zeros(shape, np.float32) for shape in (d, (d, d), (n_terms, k)))
+    zeros = (np.zeros(shape, np.float32) for shape in (d, (d, d), (_n_terms(d), k)))
     return Correction(*zeros)
+
+
+def _n_terms(d: int) -> int:
+    return 1 + d + d * (d + 1) // 2
 
 
 def shift(correction: Correction, anchor: Float[Array, " d"]) -> Float[Array, " k"]:
@@ -43,14 +46,15 @@ def shift(correction: Correction, anchor: Float[Array, " d"]) -> Float[Array, " 
     return _terms(u) @ correction.coefficient
 
 
-def _terms(u: Float[Array, " d"]) -> Float[Array, " term"]:
-    """1, u and its products, of a place that is not far off."""
-    d = u.size
-    furthest = _FURTHEST * d**0.5
+def _terms(u: Float[Any, "*b d"]) -> Float[Any, "*b term"]:
+    """1, u and its products, of places that are not far off; NumPy's in double precision."""
+    xp: Any = np if isinstance(u, np.ndarray) else jnp
+    d = u.shape[-1]
     # The root has no slope at 0.
-    u = u * jnp.minimum(1.0, furthest / jnp.sqrt(jnp.square(u).sum() + 1e-12))
+    size = xp.sqrt(xp.square(u).sum(axis=-1, keepdims=True) + 1e-12)
+    u = u * xp.minimum(1.0, _FURTHEST * d**0.5 / size)
     one, other = np.triu_indices(d)
-    return jnp.concatenate([jnp.ones(1, u.dtype), u, u[one] * u[other]])
+    return xp.concatenate([xp.ones_like(u[..., :1]), u, u[..., one] * u[..., other]], axis=-1)
 
 
 def fit_correction(
@@ -74,14 +78,13 @@ def fit_correction(
     anchor, off = anchor[known].astype(np.float64), off[known].astype(np.float64)
     log_weight = log_weight[known].astype(np.float64)
     n, d = anchor.shape
-    empty = no_correction(d, off.shape[1])
-    if n < 2 * len(empty.coefficient):
+    if n < 2 * _n_terms(d):
         return None
-    weight = tempered(log_weight, _PER_TERM * len(empty.coefficient))
+    weight = tempered(log_weight, _PER_TERM * _n_terms(d))
     centre = weight @ anchor
     covariance = ((anchor - centre) * weight[:, None]).T @ (anchor - centre) + _FLAT * np.eye(d)
     whiten = np.linalg.inv(np.linalg.cholesky(covariance))
-    terms = _all_terms((anchor - centre) @ whiten.T)
+    terms = _terms((anchor - centre) @ whiten.T)
     mean_square = np.zeros(off.shape[1])
     for fitted, tested in ((slice(0, n, 2), slice(1, n, 2)), (slice(1, n, 2), slice(0, n, 2))):
         found = _least_squares(terms[fitted], off[fitted], weight[fitted])
@@ -89,15 +92,6 @@ def fit_correction(
     rms = np.sqrt(mean_square)
     fields = (centre, whiten, _least_squares(terms, off, weight))
     return Correction(*(x.astype(np.float32) for x in fields)), rms.astype(np.float32)
-
-
-def _all_terms(u: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n term"]:
-    """`_terms` of many, in double precision."""
-    d = u.shape[1]
-    size = np.sqrt(np.square(u).sum(axis=1, keepdims=True) + 1e-12)
-    u = u * np.minimum(1.0, _FURTHEST * d**0.5 / size)
-    one, other = np.triu_indices(d)
-    return np.concatenate([np.ones((len(u), 1)), u, u[:, one] * u[:, other]], axis=1)
 
 
 def _least_squares(

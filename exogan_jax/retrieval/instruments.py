@@ -103,16 +103,13 @@ def energy(residual: Float[Any, "*b n"], free: Instruments) -> Float[Any, "*b"]:
     """-log likelihood of whitened residuals up to a constant: half of their squares' sum, or less
     than that of instruments whose errors are free.
     """
-    xp: Any = np if isinstance(residual, np.ndarray) else jnp
-    return 0.5 * xp.square(_scaled(xp, residual, free)).sum(axis=-1)
+    rooted = scaled(residual, free)
+    return 0.5 * (rooted * rooted).sum(axis=-1)
 
 
 def scaled(residual: Float[Any, "*b n"], free: Instruments) -> Float[Any, "*b n"]:
     """Residuals whose squares' half sum is `energy`."""
-    return _scaled(np if isinstance(residual, np.ndarray) else jnp, residual, free)
-
-
-def _scaled(xp: Any, residual: Any, free: Instruments) -> Any:
+    xp: Any = np if isinstance(residual, np.ndarray) else jnp
     if len(free.offset) == 0:
         return residual
     member, inflated = xp.asarray(free.member), xp.asarray(free.inflated)

@@ -73,13 +73,21 @@ def binned_residuals(points: Float[np.ndarray, "*n k"], bins: Bins) -> Float[np.
     return residual
 
 
-def energies(points: Float[np.ndarray, "n k"], bins: Bins) -> Float[np.ndarray, " n"]:
-    """-log likelihood of spectra at the points that bear on the bins, up to `log_normalisation`;
-    infinite where they are no numbers.
-    """
+class Missed(NamedTuple):
+    """By how much each of n spectra misses the data; infinite where one is no number."""
+
+    chi2: Float[np.ndarray, " n"]  # by the data's own errors, offsets integrated out
+    energy: Float[np.ndarray, " n"]  # -log likelihood, up to `log_normalisation`
+
+
+def missed(points: Float[np.ndarray, "n k"], bins: Bins) -> Missed:
+    """Of spectra at the points that bear on the bins."""
     found = _whitened(points, bins)
-    value = energy(found.residual, bins.free) + found.log_volume
-    return np.where(np.isnan(value), np.inf, value)
+    values = (
+        np.square(found.residual).sum(axis=1),
+        energy(found.residual, bins.free) + found.log_volume,
+    )
+    return Missed(*(np.where(np.isnan(x), np.inf, x) for x in values))
 
 
 def _whitened(points: Float[np.ndarray, "*n k"], bins: Bins) -> Whitened:
