@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from exogan_jax.retrieval.exact import reweigh
+from exogan_jax.retrieval.exact import drawn, largest_power, powered, reweigh, worth
 
 
 def test_weights_lead_from_one_density_to_another():
@@ -36,3 +36,47 @@ def test_a_failure_says_so_and_impossible_samples_count_nothing():
     some = reweigh(weight, np.array([0.0, np.nan, -np.inf, 0.0]))
     np.testing.assert_allclose(some.weight, [0.5, 0, 0, 0.5])
     assert some.efficiency == pytest.approx(0.5)
+
+
+def test_the_largest_power_leaves_what_is_asked_for():
+    ratio = np.random.default_rng(2).normal(scale=4.0, size=4000)
+    ratio[:10] = [-np.inf, np.nan] * 5
+    equal = np.full(ratio.size, 1 / ratio.size)
+    power = largest_power(ratio, 1.0, 0.5)
+    assert 0 < power < 1
+    assert reweigh(equal, powered(ratio, power)).efficiency == pytest.approx(0.5, abs=1e-3)
+    # Of a normal distribution of ratios: exp(-variance), with the few that are lost.
+    assert power == pytest.approx(np.sqrt(np.log(2)) / 4, rel=0.05)
+    assert largest_power(ratio / 100, 0.7, 0.5) == 0.7
+    assert largest_power(np.full(4, -np.inf), 1.0, 0.5) == 0
+
+
+def test_powers_take_nothing_from_what_is_nothing():
+    np.testing.assert_array_equal(
+        powered(np.array([2.0, -np.inf, np.nan]), 0.0), [0.0, -np.inf, -np.inf]
+    )
+    np.testing.assert_array_equal(powered(np.array([2.0, -1.0]), 0.5), [1.0, -0.5])
+
+
+def test_each_sample_is_drawn_as_often_as_its_weight_says():
+    rng = np.random.default_rng(0)
+    weight = np.array([0.1, 0.0, 0.55, 0.35])
+    chosen = drawn(rng, weight, 1000)
+    np.testing.assert_allclose(np.bincount(chosen, minlength=4), 1000 * weight, atol=1)
+    assert np.abs(np.diff(chosen)).sum() > 300  # in no order
+    np.testing.assert_array_equal(np.sort(drawn(rng, np.full(7, 1 / 7), 7)), np.arange(7))
+
+
+def test_families_are_worth_as_many_as_they_are():
+    rng = np.random.default_rng(1)
+    n, members = 400, 5
+    one = rng.normal(size=(n, 2))
+    number = np.repeat(np.arange(n), members)
+    same = np.repeat(one, members, axis=0)
+    assert worth(same, number) == pytest.approx(n, rel=0.2)
+    other = rng.normal(size=(n * members, 2))
+    assert worth(other, number) > 0.8 * n * members
+    # One column that families share is enough; one that does not vary says nothing.
+    mixed = np.stack([other[:, 0], same[:, 0], np.ones(len(other))], axis=1)
+    assert worth(mixed, number) == pytest.approx(n, rel=0.2)
+    assert worth(np.ones((9, 1)), np.arange(9)) == 1

@@ -11,7 +11,7 @@ from exogan_jax.layout import Layout
 from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.physics.observation import Observation, check
 from exogan_jax.retrieval import likelihood
-from exogan_jax.retrieval.answers import LEAST, Asked, answers
+from exogan_jax.retrieval.answers import Asked, answers
 from exogan_jax.retrieval.compared import LIKELIHOODS, Target, usable_bins
 from exogan_jax.retrieval.confirm import Answer
 from exogan_jax.retrieval.forward_check import check_physics, true_spectrum
@@ -187,7 +187,7 @@ def _collect(
                 prior=own.prior,
                 parameters=parameters,
                 grid_um=model.layout.wavelength_um,
-                not_exact=answer.efficiency < LEAST,  # False where there was no attempt: NaN
+                not_exact=not answer.is_exact,
             )
         )
 

@@ -1,7 +1,7 @@
 """The exact answer to ONE observation: the generator's samples, weighted by the forward model.
 
 Where the generator errs by more than the data do, few samples are left. But their spectra tell what
-it errs by: it is corrected (`correction`) and the corrected one sampled, in the same program.
+it errs by: it is corrected (`correction`), and serves to move them (`renew`).
 """
 
 from __future__ import annotations
@@ -27,13 +27,11 @@ from exogan_jax.retrieval.levels import LevelTarget
 from exogan_jax.retrieval.marginals import Marginals, clipped
 from exogan_jax.retrieval.residuals import (
     Bins,
+    Missed,
     log_normalisation,
     missed,
     residuals,
 )
-
-#: Share of the samples that exact weights leave, and independent samples, that are enough.
-_ENOUGH, _INDEPENDENT = 0.3, 200.0
 
 
 class Answer(NamedTuple):
@@ -51,7 +49,8 @@ class Answer(NamedTuple):
     log_evidence_error: float
     predictive_p: float  # see `diagnostics`
     divergence: float = np.nan  # of the generator's own answer from the exact one, of the worst
-    efficiency: float = np.nan  # of exact weights; NaN where there are none
+    efficiency: float = np.nan  # independent samples for each forward model; NaN without any
+    is_exact: bool = True  # False: the forward model was asked, in vain
     true: Float[np.ndarray, "n k"] | None = None  # the forward model's depths at the bins' points
 
 
@@ -88,59 +87,85 @@ def generators(found: Any, bins: Bins, prior: Marginals, parameters: Parameters)
 def exact(answer: Answer, bins: Bins, physics: ForwardModel) -> Answer:
     """The same samples with the weights of the exact posterior."""
     true = true_depths(physics, answer.samples, bins)
-    chi2, energy = missed(true, bins)
-    better = reweigh(answer.weights, answer.energy.astype(np.float64) - energy)
+    found = missed(true, bins)
+    better = reweigh(answer.weights, answer.energy.astype(np.float64) - found.energy)
     # The samples are worth fewer independent ones than there are.
-    error = better.error * np.sqrt(len(energy) / max(answer.size, 1.0))
-    best = int(energy.argmin())
+    error = better.error * np.sqrt(len(found.energy) / max(answer.size, 1.0))
+    size = answer.size * better.efficiency
+    return by_forward(answer, true, found, better.weight, bins, physics)._replace(
+        size=size,
+        efficiency=size / len(found.energy),
+        log_evidence=answer.log_evidence + better.log_ratio,
+        log_evidence_error=float(np.hypot(answer.log_evidence_error, error)),
+    )
+
+
+def by_forward(
+    answer: Answer,
+    true: Float[np.ndarray, "n k"],
+    found: Missed,
+    weights: Float[np.ndarray, " n"],
+    bins: Bins,
+    physics: ForwardModel,
+) -> Answer:
+    """An answer told by the forward model's spectra of its samples.
+
+    Args:
+      answer: with `found`, its generated spectra, and `samples`.
+      true: at the bins' points.
+      found: how much they miss the data by.
+      weights: summing to 1.
+      bins: of the observation.
+      physics: the forward model.
+    """
+    best = int(found.energy.argmin())
     best_depth = true_spectrum(physics, answer.samples[best])
     # Where there are no data, the generator is off by much the same for all samples.
     depth = answer.found.depth + (best_depth - answer.found.depth[best])
     known = np.isfinite(true)
     depth[:, bins.point] = np.where(known, true, depth[:, bins.point])
     return answer._replace(
-        weights=better.weight,
-        energy=energy.astype(np.float32),
-        size=answer.size * better.efficiency,
+        weights=weights,
+        energy=found.energy.astype(np.float32),
         depth=depth.astype(np.float32),
         best_theta=answer.samples[best],
         best_depth=best_depth,
-        efficiency=better.efficiency,
-        predictive_p=predictive_p(chi2, better.weight, bins.depth.size),
-        log_evidence=answer.log_evidence + better.log_ratio,
-        log_evidence_error=float(np.hypot(answer.log_evidence_error, error)),
+        predictive_p=predictive_p(found.chi2, weights, bins.depth.size),
         true=true,
     )
 
 
-def is_enough(answer: Answer) -> bool:
-    """Whether an exact answer needs no other try: neither by its weights nor by its samples."""
-    return answer.efficiency >= _ENOUGH and answer.size >= _INDEPENDENT
-
-
-def correct(target: Target, answer: Answer, model: Model) -> Target | None:
-    """A target whose generator is corrected by what an exact answer says of it; None where too few
-    of its samples exist, or the target is none of levels.
+def corrected(
+    target: Target,
+    theta: Float[np.ndarray, "n d"],
+    depth: Float[np.ndarray, "n w"],
+    true: Float[np.ndarray, "n k"],
+    weights: Float[np.ndarray, " n"],
+    model: Model,
+) -> Target:
+    """A target whose generator is corrected by what the forward model says of samples; the target
+    as it is where too few of them exist, or it is none of levels.
 
     Args:
       target: of the observation.
-      answer: from `exact`.
+      theta: samples.
+      depth: as generated.
+      true: the forward model's, at the target's points.
+      weights: that tell where the correction is to hold.
       model: the networks.
     """
-    depth = target.depth
-    if not isinstance(depth, LevelTarget) or answer.true is None:
-        return None
-    drawn = answer.found.depth[:, np.asarray(depth.point)]
-    slope = np.asarray(_slopes(drawn, answer.samples.astype(np.float32), model.drawing))
-    off = (answer.true - drawn) / slope
-    anchor = 2 * model.layout.parameters.to_unit(answer.samples) - 1
-    # Of what was sampled, each weight is the exact posterior's.
-    log_weight = np.log(np.maximum(answer.weights, 1e-300))
-    fitted = fit_correction(np.asarray(anchor), off, log_weight)
+    levels = target.depth
+    if not isinstance(levels, LevelTarget):
+        return target
+    drawn = depth[:, np.asarray(levels.point)]
+    slope = np.asarray(_slopes(drawn, theta.astype(np.float32), model.drawing))
+    anchor = 2 * model.layout.parameters.to_unit(theta) - 1
+    log_weight = np.log(np.maximum(weights, 1e-300))
+    fitted = fit_correction(np.asarray(anchor), (true - drawn) / slope, log_weight)
     if fitted is None:
-        return None
+        return target
     correction, left = fitted
-    return target._replace(depth=depth._replace(correction=correction, own=left))
+    return target._replace(depth=levels._replace(correction=correction, own=left))
 
 
 @partial(jax.jit, static_argnames="drawing")

@@ -122,6 +122,25 @@ def run(
     return kept, info
 
 
+def walk(
+    key: Array,
+    state: EnsembleState,
+    resting: Float[Array, "walker d"],
+    log_density_fn: LogDensity,
+    n_steps: int,
+) -> tuple[EnsembleState, EnsembleInfo]:
+    """Moves walkers about as many others that rest: whatever the number of steps, a move there is
+    as likely as one back, by the density.
+    """
+
+    def one(state: EnsembleState, draws: Draws) -> tuple[EnsembleState, Array]:
+        moved, accept = _move(draws, state, resting, log_density_fn)
+        return moved, accept.mean()
+
+    state, accepted = jax.lax.scan(one, state, _draw(key, n_steps, state.position))
+    return state, EnsembleInfo(accepted.mean())
+
+
 def _densities(position: Array, log_density_fn: LogDensity) -> Array:
     values = jax.vmap(log_density_fn)(position)
     return jnp.where(jnp.isfinite(values), values, -jnp.inf)

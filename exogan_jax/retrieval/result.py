@@ -31,7 +31,7 @@ class Posterior:
     weights: Float[np.ndarray, " n_samples"]  # summing to 1
     log_evidence: float  # natural, of depths for 1 R_sun; NaN where not computed
     log_evidence_error: float  # 1 sigma
-    efficiency: float  # share of the samples that exact weights leave; NaN: the generator's alone
+    efficiency: float  # independent samples for each forward model; NaN: the generator's alone
     #: Of data as bad as these, how many a sample makes: near 0 where the model does not fit.
     predictive_p: float
     #: Of the generator's answer from the exact one [nat], where it is most; NaN: there is but one.

@@ -1,0 +1,154 @@
+"""Samples of ONE target's posterior through the generator. Callers vmap over targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from exogan_jax.gan.model import Model
+from exogan_jax.retrieval import ensemble, importance
+from exogan_jax.retrieval.compared import LIKELIHOODS, Target
+from exogan_jax.retrieval.importance import Integral
+from exogan_jax.retrieval.latent_prior import latent_at, log_norm, log_weight
+from exogan_jax.retrieval.modes import Modes, draw
+from exogan_jax.retrieval.moves import Coordinates, coordinates_of
+from exogan_jax.retrieval.settings import Settings
+
+_LONGEST = 32  # latents that an ensemble can sample: the paper's 100 are too many
+
+
+class Draws(NamedTuple):
+    """Samples of the posterior of the latent."""
+
+    place: Float[Array, "sample latent_dim"]  # in the box that the prior leaves
+    energy: Float[Array, " sample"]  # -log likelihood + constant
+    weight: Float[Array, " sample"]  # summing to 1
+    family: Int[Array, " sample"]  # those of one number are not independent
+    effective: Float[Array, ""]  # number of independent samples that they are worth
+    acceptance: Float[Array, ""]  # share of the moves that were accepted; NaN where none were made
+    evidence: Integral  # of the likelihood whose energy this is; NaN where nothing was sampled
+
+
+class Posterior(NamedTuple):
+    """What is sampled."""
+
+    coordinates: Coordinates
+    #: position (d,) -> log density of the posterior in these coordinates, up to a constant
+    density: Callable[[Float[Array, " d"]], Float[Array, ""]]
+    #: place (d,) -> log density of the posterior in the box, up to a constant
+    in_box: Callable[[Float[Array, " d"]], Float[Array, ""]]
+
+
+def is_sampled(model: Model, settings: Settings) -> bool:
+    """Whether an ensemble samples the latent: where the likelihood is one, and the latent short
+    enough for the number of walkers.
+    """
+    short = model.networks.latent_dim <= _LONGEST
+    return short and LIKELIHOODS[settings.likelihood].log_density is not None
+
+
+def posterior(
+    model: Model,
+    target: Target,
+    best: Float[Array, " d"],
+    log_likelihood: Callable[[Float[Array, " d"]], Float[Array, ""]],
+) -> Posterior:
+    """The posterior of ONE target's latent.
+
+    Args:
+      model: the networks.
+      target: the observation's.
+      best: a place that fits.
+      log_likelihood: of a latent, up to a constant.
+    """
+    prior, parameters = target.prior, model.layout.parameters
+    coordinates = coordinates_of(model, target, best)
+
+    def in_box(place: Array) -> Array:
+        latent = latent_at(prior, place)
+        return log_likelihood(latent) + log_weight(prior, latent, parameters)
+
+    def density(position: Array) -> Array:
+        place, volume = coordinates.place(position)
+        inside = jnp.all(jnp.abs(place) <= 1)
+        return jnp.where(inside, in_box(jnp.clip(place, -1, 1)) + volume, -jnp.inf)
+
+    return Posterior(coordinates, density, in_box)
+
+
+def likelihood(model: Model, target: Target, settings: Settings) -> Callable[[Array], Array]:
+    """Log likelihood of ONE target at a latent (d,), up to a constant, where there is one."""
+    make = LIKELIHOODS[settings.likelihood].log_density
+    assert make is not None
+    return make(model, target)
+
+
+def sample(
+    key: Array,
+    model: Model,
+    target: Target,
+    place: Float[Array, "start d"],
+    log_density: Float[Array, " start"],
+    modes: Modes | None,
+    settings: Settings,
+) -> Draws:
+    """Samples the posterior of ONE target's latent, over the box that its prior leaves.
+
+    Args:
+      key: PRNG key.
+      model: the networks.
+      target: the observation's.
+      place: where the starts ended.
+      log_density: of the posterior there, up to a constant.
+      modes: of the starts, if they climbed.
+      settings: with nothing left open.
+    """
+    parameters = model.layout.parameters
+    assert settings.n_burn is not None and settings.keep_every is not None
+    log_likelihood = likelihood(model, target, settings)
+    of = posterior(model, target, place[log_density.argmax()], log_likelihood)
+    begin_key, run_key, draw_key, choose_key = jax.random.split(key, 4)
+    if modes is not None:
+        walkers = draw(begin_key, modes, of.in_box, ensemble.N_WALKERS)
+    else:
+        walkers = ensemble.disperse(begin_key, place, log_density)
+    length = {name: getattr(settings, name) for name in ("n_burn", "n_kept", "keep_every")}
+    begin = jax.vmap(of.coordinates.position)(walkers)
+    kept, info = ensemble.run(run_key, begin, of.density, **length)
+    states = kept.position.reshape(-1, kept.position.shape[-1])
+    drawn = importance.draw(draw_key, states, of.density, settings.n_draws)
+    total = importance.integral(drawn.log_weight)
+    # Where hardly a draw has a weight, the ensemble's states are better.
+    walked = ensemble.effective_samples(kept.position)
+    by_draws = total.effective > walked
+    n = settings.n_samples
+    chosen = importance.resample(choose_key, drawn.log_weight, n)
+    repeated = jnp.arange(n) % states.shape[0]
+    position = jnp.where(by_draws, drawn.position[chosen], states[repeated])
+    sampled = jnp.clip(jax.vmap(of.coordinates.place)(position)[0], -1, 1)
+    return Draws(
+        sampled,
+        energy=jax.vmap(lambda place: -log_likelihood(latent_at(target.prior, place)))(sampled),
+        weight=jnp.full(n, 1 / n),
+        family=jnp.where(by_draws, chosen, repeated % ensemble.N_WALKERS),
+        effective=jnp.where(by_draws, 1 / (1 / total.effective + 1 / n), jnp.minimum(walked, n)),
+        acceptance=info.acceptance.mean(),
+        evidence=total._replace(log=total.log - log_norm(target.prior, parameters)),
+    )
+
+
+def of_starts(
+    place: Float[Array, "start d"],
+    energy: Float[Array, " start"],
+    log_weight: Float[Array, " start"],
+) -> Draws:
+    """The paper's samples: the ends of the starts, weighted by how well they fit."""
+    weight = jax.nn.softmax(log_weight - energy)
+    none = jnp.asarray(jnp.nan)
+    number = jnp.arange(energy.size)
+    size = 1 / jnp.square(weight).sum()
+    return Draws(place, energy, weight, number, size, none, Integral(none, none, none))
