@@ -7,6 +7,7 @@ from tiny_model import HIGH, LAYOUT, LOW, D, linear_map, linear_model
 
 from exogan_jax.api import retrieve
 from exogan_jax.physics.observation import Observation
+from exogan_jax.retrieval.settings import Settings
 
 pytestmark = pytest.mark.optax
 SIGMA = 1.5e-4
@@ -109,10 +110,15 @@ def test_starts_and_sampler_share_no_random_numbers(model, monkeypatch):
     from exogan_jax.retrieval import fitting
 
     seen = []
-    monkeypatch.setattr(fitting, "fit", lambda key, *rest: seen.append(key))
+
+    def fit(key, *rest):
+        seen.append(key)
+        return fitting.Fit(*[np.zeros(1)] * 4, None)
+
+    monkeypatch.setattr(fitting, "fit", fit)
     monkeypatch.setattr(fitting, "sample", lambda key, *rest: seen.append(key))
     monkeypatch.setattr(fitting, "summarise", lambda *rest: None)
-    fitting.retrieve_one(jax.random.key(0), model, None, None)
+    fitting.retrieve_one(jax.random.key(0), model, None, Settings())
     data = [jax.random.key_data(key).tolist() for key in seen]
     with jax.debug_key_reuse(False):
         children = [jax.random.key_data(k).tolist() for k in jax.random.split(seen[0], 64)]

@@ -18,6 +18,7 @@ from exogan_jax.parameters import Parameter, Parameters
 from exogan_jax.physics.forward import forward_model
 from exogan_jax.physics.observation import Observation
 from exogan_jax.physics.problem import problem_model
+from exogan_jax.retrieval import answers
 from exogan_jax.retrieval.compared import LIKELIHOODS
 from exogan_jax.retrieval.forward_check import true_spectrum
 from exogan_jax.retrieval.latent_prior import latent_prior
@@ -140,17 +141,16 @@ def test_physics_tells_a_generator_that_is_off(model, clear, asked, found):
     assert again.flags == off.flags
 
 
-def test_samples_are_weighted_to_the_forward_models(model, cloudy, asked, found):
-    names = list(found.names)
-    fast = api.retrieve(asked, model, names=names, physics=cloudy, exact=False, chunk=1, **OPTIONS)
-    assert np.all(np.isnan(fast.efficiency))
-    known, plain = found[0], fast[0]
-    # The generator draws this planet at all parameters nearly as the forward model does.
-    assert 0.3 < known.efficiency <= 1
+def test_samples_are_weighted_to_the_forward_models(model, cloudy, asked, found, monkeypatch):
+    one = {"names": found.names[:1], "physics": cloudy, "chunk": 1} | OPTIONS
+    plain = api.retrieve(asked[0], model, exact=False, **one)[0]
+    assert np.isnan(plain.efficiency)
+    monkeypatch.setattr(answers, "is_enough", lambda answer: True)  # weights alone
+    known = api.retrieve(asked[0], model, **one)[0]
     np.testing.assert_array_equal(plain.samples, known.samples)
-    assert known.effective_sample_size == pytest.approx(
-        known.efficiency * plain.effective_sample_size
-    )
+    # The generator draws this planet at all parameters nearly as the forward model does.
+    assert 0.3 < known.effective_sample_size / plain.effective_sample_size <= 1
+    assert known.efficiency == pytest.approx(known.effective_sample_size / 512)
     assert 0.01 < known.predictive_p < 0.99 and found[1].predictive_p < 1e-4
     assert np.isnan(plain.divergence) and 0 <= known.divergence < 0.2
     # Depth by depth: the same likelihood, written out.
@@ -176,7 +176,7 @@ def test_a_generator_that_is_off_is_corrected(model, clear, found):
     known = {"priors": {"temperature": "1000+-20", "mass": "1.5+-0.03"}, "physics": deeper}
     answer = api.retrieve(seen, model, **known, **OPTIONS)[0]
     fast = api.retrieve(seen, model, exact=False, **known, **OPTIONS)[0]
-    assert answer.efficiency > 0.1 and "not_exact" not in answer.flags
+    assert answer.effective_sample_size > 200 and "not_exact" not in answer.flags
     assert "generator_off" in fast.flags and "generator_off" not in answer.flags
     # Spectra and likelihoods are the forward model's.
     i = int(answer.weights.argmax())
