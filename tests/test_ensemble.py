@@ -2,7 +2,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from exogan_jax.retrieval.ensemble import N_WALKERS, disperse, effective_samples, init, run, step
+from exogan_jax.retrieval.ensemble import (
+    N_WALKERS,
+    disperse,
+    effective_samples,
+    init,
+    run,
+    step,
+    walk,
+)
 
 SCALE = jnp.array([0.2, 0.001, 5.0])  # the last is flat in the box
 
@@ -76,3 +84,22 @@ def test_effective_samples_of_white_and_of_frozen_walkers():
     frozen = jnp.broadcast_to(white[:1], white.shape)
     assert float(effective_samples(frozen)) < 2
     np.testing.assert_allclose(effective_samples(jnp.zeros((3, 64, 2))), 1.0)
+
+
+def test_a_walk_about_others_keeps_the_density_and_leaves_them_alone():
+    target = jnp.array([0.1, -0.3, 0.0])
+    unit = jax.random.normal(jax.random.key(7), (2, 1024, 2))
+    flat = jax.random.uniform(jax.random.key(8), (2, 1024, 1), minval=-1.0)
+    # The density's own samples; the box cuts the third to what is nearly uniform.
+    both = jnp.concatenate([target[:2] + SCALE[:2] * unit, flat], axis=2)
+    state = init(both[0], to(target))
+    walked, info = jax.jit(lambda key, state: walk(key, state, both[1], to(target), 20))(
+        jax.random.key(9), state
+    )
+    moved = np.asarray(walked.position)
+    assert 0.2 < float(info.acceptance) < 0.9
+    assert np.mean(np.any(moved != both[0], axis=1)) > 0.95
+    assert np.all(np.abs(moved.mean(0) - [0.1, -0.3, 0.0]) < 4 * np.array([0.2, 0.001, 0.58]) / 32)
+    np.testing.assert_allclose(moved.std(0), [0.2, 0.001, 0.577], rtol=0.09)
+    density = jax.vmap(to(target))(walked.position)
+    np.testing.assert_allclose(walked.log_density, density, rtol=1e-4, atol=1e-4)
