@@ -145,7 +145,7 @@ def simulate_stack(
     batch_size: int,
     steps: int,
     part: Part = WHOLE,
-    chunk: int = 2,
+    chunk: int | None = None,
 ) -> Spectra:
     """Element i of a simulated stream: depth (steps, n, w), theta (steps, n, d).
 
@@ -222,7 +222,7 @@ def simulated_stream(
     steps: int = 1,
     seed: int = 0,
     part: Part = WHOLE,
-    chunk: int = 2,
+    chunk: int | None = None,
     ahead: int = 1,
 ) -> Any:
     """Batches straight from the simulator, no spectrum ever twice; the same interface as `stream`.

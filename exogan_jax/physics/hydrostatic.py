@@ -34,6 +34,22 @@ class Chords(NamedTuple):
     extent: Float[Array, ""]
 
 
+def _gravity(mass_kg: Float[Array, ""], radius_m: Float[Array, ""]) -> Float[Array, ""]:
+    return (GRAVITATION * mass_kg) / radius_m / radius_m
+
+
+def extent_of(
+    mass_kg: Float[Array, ""],
+    radius_m: Float[Array, ""],
+    temperature: Float[Array, ""],
+    mean_mass: Float[Array, ""],
+    log_pressures: float,
+) -> Float[Array, ""]:
+    """`Chords.extent` of layers of this mean temperature, ln(bottom/top pressure) in all."""
+    energy = (BOLTZMANN / ATOMIC_MASS) * temperature / mean_mass
+    return energy * log_pressures / _gravity(mass_kg, radius_m) / radius_m
+
+
 def chords(
     mass_kg: Float[Array, ""],
     radius_m: Float[Array, ""],
@@ -61,7 +77,7 @@ def chords(
     log_ratio = jnp.log(levels[:-1] / levels[1:])
     # Scale height times g: k T / mu, in m^2 s^-2.
     energy = (BOLTZMANN / ATOMIC_MASS) * temperature / mean_mass
-    surface_gravity = (GRAVITATION * mass_kg) / radius_m / radius_m
+    surface_gravity = _gravity(mass_kg, radius_m)
     extent = (energy * log_ratio).sum() / surface_gravity / radius_m
     energy = energy * jnp.minimum(1, LARGEST_EXTENT / extent)  # finite, whatever the planet
 

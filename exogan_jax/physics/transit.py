@@ -10,6 +10,8 @@ Waldmann (2018).
 from __future__ import annotations
 
 import functools
+import math
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,12 +28,16 @@ from exogan_jax.atmosphere import (
     mix,
 )
 from exogan_jax.parameters import UNITS
-from exogan_jax.physics.hydrostatic import Chords, chords
-from exogan_jax.physics.interpolate import at_temperature, interpolation_weights
+from exogan_jax.physics.absorption import Continuum, Lines, hidden_area
+from exogan_jax.physics.blocks import in_blocks
+from exogan_jax.physics.hydrostatic import Chords, chords, extent_of
+from exogan_jax.physics.interpolate import at_temperature, bracket, interpolation_weights
 from exogan_jax.physics.opacity import OpacityTable
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3, rayleigh_cross_section
 
 HAZE_REFERENCE_UM = 0.35
+#: Numbers (wavelengths x spectra), and spectra, that a CPU's cache holds at once.
+_BLOCK, _MOST_SPECTRA = 8192, 16
 MASS_KG, RADIUS_M = UNITS["M_J"], UNITS["R_J"]
 
 
@@ -55,9 +61,10 @@ def transit_depth(
 ) -> Float[Array, " w"]:
     """Transit depth (Rp/Rs)^2 at each of the table's wavelengths.
 
-    Pure and differentiable in `theta`, the table and every array argument; vmap for batches. It
-    holds about 4 n_layers x w x (gases x g-points) bytes a spectrum at its peak: map large batches
-    in chunks (`physics.forward.simulate` does).
+    Pure and differentiable in `theta`, the table and every array argument; vmap for batches, of
+    any size: on a CPU they are computed in blocks that fit its cache. Gradients are not: each takes
+    about 8 n_layers x w x (gases + g-points) bytes, so map batches of them in chunks of a few
+    (jax.lax.map with a batch_size, or `physics.forward.simulate` with a chunk).
 
     Args:
       theta: (gas + 3,) log10 of the mixing ratio of each of `table.gases`, planet mass [M_J =
@@ -84,38 +91,65 @@ def transit_depth(
     dtype, n_gases = table.absorption.dtype, len(table.gases)
     order = f": log10 of {', '.join(table.gases)}, then mass, radius and temperature"
     theta = _of_shape("theta", theta, (n_gases + 3,), dtype, order)
-    mixture = mix(theta[:n_gases], table.molar_mass, table.background, he_h2_ratio)
-    mass, radius, temperature = theta[n_gases:]
     profile = None
     if temperature_profile is not None:
         profile = _of_shape("temperature_profile", temperature_profile, (n_layers,), dtype)
+    options = _Options(n_layers, bottom_pressure, top_pressure, he_h2_ratio, rayleigh, cia)
+    sky = {
+        "cloud_top_pressure": cloud_top_pressure,
+        "cloud_fraction": cloud_fraction,
+        "haze": haze,
+        "star_radius": star_radius,
+    }
+    given = {name: jnp.asarray(x, dtype) for name, x in sky.items() if x is not None}
+    _check_bound(theta, profile, table, options)
+    size = min(max(_BLOCK // table.wavelength_um.size, 1), _MOST_SPECTRA)
+    return in_blocks(functools.partial(_depth, options), size)(theta, profile, table, given)
+
+
+class _Options(NamedTuple):
+    n_layers: int
+    bottom_pressure: float
+    top_pressure: float
+    he_h2_ratio: float
+    rayleigh: bool
+    cia: bool
+
+
+def _depth(
+    options: _Options,
+    theta: Float[Array, " gas+3"],
+    profile: Float[Array, " layer"] | None,
+    table: OpacityTable,
+    sky: dict[str, Array],
+) -> Float[Array, " w"]:
+    """See `transit_depth`."""
+    n_gases, n_layers = len(table.gases), options.n_layers
+    mixture = mix(theta[:n_gases], table.molar_mass, table.background, options.he_h2_ratio)
+    mass, radius, temperature = theta[n_gases:]
     geometry = chords(
         mass * MASS_KG,
         radius * RADIUS_M,
         jnp.full(n_layers, temperature) if profile is None else profile,
         mixture.mean_mass,
-        bottom_pressure=bottom_pressure,
-        top_pressure=top_pressure,
+        bottom_pressure=options.bottom_pressure,
+        top_pressure=options.top_pressure,
     )
-    _check_bound(geometry)
     column = geometry.path * geometry.density[None, :]  # amagat m
-    tau = jnp.zeros((n_layers, table.wavelength_um.size), dtype)
-    if rayleigh:
-        scatterers = jnp.concatenate([mixture.gases, mixture.filling])
-        tau += jnp.outer(column.sum(1), scatterers @ table.rayleigh)
-    if haze is not None:
-        tau += jnp.outer(column.sum(1), mixture.filling[0] * _haze(table, haze))
-    if cia:
-        tau += _collisions(mixture, table, geometry, column, temperature, profile)
-    transmission = jnp.exp(-tau)
-    transmission *= _lines(mixture, table, geometry, column, temperature, profile)
-    if cloud_top_pressure is not None:
-        step = jnp.log(jnp.asarray(bottom_pressure / top_pressure, dtype)) / n_layers
-        cloud = _cloud(geometry, jnp.asarray(cloud_top_pressure, dtype), step)
-        transmission *= (1 - jnp.asarray(cloud_fraction, dtype) * cloud)[:, None]
+    lines = _lines(mixture, table, geometry, column, temperature, profile)
+    smooth = _scattering(mixture, table, column, options.rayleigh, sky.get("haze"))
+    if options.cia:
+        collisions = _collisions(mixture, table, geometry, column, temperature, profile)
+        smooth = Continuum(*map(jnp.concatenate, zip(smooth, collisions, strict=True)))
     ring = 2 * geometry.radius * geometry.thickness / jnp.square(radius * RADIUS_M)
-    opaque = jnp.square(radius * (RADIUS_M / SUN_RADIUS_M) / star_radius)
-    return opaque * (1 + ring @ (1 - transmission))
+    clear, below = ring, jnp.zeros_like(radius)
+    if "cloud_top_pressure" in sky:
+        ratio = jnp.asarray(options.bottom_pressure / options.top_pressure, theta.dtype)
+        cloud = _cloud(geometry, sky["cloud_top_pressure"], jnp.log(ratio) / n_layers)
+        cover = sky["cloud_fraction"] * cloud
+        clear, below = ring * (1 - cover), ring @ cover
+    opaque = jnp.square(radius * (RADIUS_M / SUN_RADIUS_M) / sky["star_radius"])
+    return opaque * (1 + below + hidden_area(clear, lines, smooth))
 
 
 def _of_shape(
@@ -129,15 +163,46 @@ def _of_shape(
     return array
 
 
-def _check_bound(geometry: Chords) -> None:
+def _check_bound(
+    theta: Float[Array, " gas+3"],
+    profile: Float[Array, " layer"] | None,
+    table: OpacityTable,
+    options: _Options,
+) -> None:
     """Refuses an atmosphere that is not bound, where its numbers are known."""
-    if isinstance(geometry.extent, jax.core.Tracer) or geometry.extent <= LARGEST_EXTENT:
+    if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((theta, profile, table))):
+        return
+    mixture = mix(theta[:-3], table.molar_mass, table.background, options.he_h2_ratio)
+    extent = extent_of(
+        theta[-3] * MASS_KG,
+        theta[-2] * RADIUS_M,
+        theta[-1] if profile is None else profile.mean(),
+        mixture.mean_mass,
+        math.log(options.bottom_pressure / options.top_pressure),
+    )
+    if extent <= LARGEST_EXTENT:
         return
     raise ValueError(
         "the planet does not hold its atmosphere: scale height x ln(bottom/top pressure) is "
-        f"{float(geometry.extent):.2f} planet radii, more than {LARGEST_EXTENT:.2f}. It needs more "
+        f"{float(extent):.2f} planet radii, more than {LARGEST_EXTENT:.2f}. It needs more "
         "mass, a smaller radius or a lower temperature"
     )
+
+
+def _scattering(
+    mixture: Mixture,
+    table: OpacityTable,
+    column: Float[Array, "layer layer"],
+    rayleigh: bool,
+    haze: Float[Array, "2"] | None,
+) -> Continuum:
+    """Of the gases and the haze; of nothing where there are none."""
+    opacity = jnp.zeros_like(table.wavelength_um)
+    if rayleigh:
+        opacity += jnp.concatenate([mixture.gases, mixture.filling]) @ table.rayleigh
+    if haze is not None:
+        opacity += mixture.filling[0] * _haze(table, haze)
+    return Continuum(column.sum(1)[None], opacity[None])
 
 
 def _collisions(
@@ -147,17 +212,17 @@ def _collisions(
     column: Float[Array, "layer layer"],
     temperature: Float[Array, ""],
     profile: Float[Array, " layer"] | None,
-) -> Float[Array, "layer w"]:
-    """Optical depth of collision-induced absorption."""
+) -> Continuum:
+    """Collision-induced absorption."""
     names = (*table.gases, "h2", "he")
     fractions = dict(zip(names, (*mixture.gases, *mixture.filling), strict=True))
     product = jnp.stack([fractions[a] * fractions[b] for a, b in table.pairs])
     squared = column * geometry.density[None, :]
     if profile is None:
         kappa = product @ at_temperature(table.cia_temperature, table.cia, temperature)
-        return jnp.outer(squared.sum(1), kappa)
+        return Continuum(squared.sum(1)[None], kappa[None])
     weights = interpolation_weights(table.cia_temperature, profile)
-    return squared @ (weights @ jnp.tensordot(table.cia, product, axes=(1, 0)))
+    return Continuum((squared @ weights).T, jnp.tensordot(table.cia, product, axes=(1, 0)))
 
 
 def _lines(
@@ -167,39 +232,24 @@ def _lines(
     column: Float[Array, "layer layer"],
     temperature: Float[Array, ""],
     profile: Float[Array, " layer"] | None,
-) -> Float[Array, "layer w"]:
-    """Transmission of the gases' absorption.
+) -> Lines:
+    """The gases' absorption.
 
     Interpolation in pressure is linear in the cross-section, so it folds into the columns: the sum
-    over layers becomes one over the table's few pressures. Each gas's lines overlap the others' at
-    random, so their transmissions multiply. The sum over g-points is written out: it fuses with the
-    exponentials, a contraction would not (3x slower).
+    over layers becomes one over the table's few pressures.
     """
     in_pressure = interpolation_weights(table.log10_pressure, jnp.log10(geometry.pressure))
     if profile is None:
-        absorption = at_temperature(table.temperature, table.absorption, temperature)
-        reduced = column @ in_pressure
+        node, between = bracket(table.temperature, temperature)
+        fraction = between if table.temperature.size > 1 else None
+        nodes, reduced = table.absorption, column @ in_pressure
     else:
         in_temperature = interpolation_weights(table.temperature, profile)
         both = in_temperature[:, :, None] * in_pressure[:, None, :]
-        absorption = table.absorption.reshape(-1, *table.absorption.shape[2:])
+        node, fraction = jnp.zeros((), int), None
+        nodes = table.absorption.reshape(1, -1, *table.absorption.shape[2:])
         reduced = column @ both.reshape(profile.size, -1)
-    return functools.reduce(
-        jnp.multiply,
-        (
-            _of_gas(reduced * mixture.gases[i], absorption[:, i], table.g_weight)
-            for i in range(len(table.gases))
-        ),
-    )
-
-
-@jax.checkpoint
-def _of_gas(
-    reduced: Float[Array, "layer n"], absorption: Float[Array, "n g w"], weight: Float[Array, " g"]
-) -> Float[Array, "layer w"]:
-    """Transmission of one gas."""
-    terms = [weight[g] * jnp.exp(-(reduced @ absorption[:, g])) for g in range(weight.size)]
-    return functools.reduce(jnp.add, terms)
+    return Lines(reduced.T, mixture.gases, nodes, node, fraction, table.g_weight)
 
 
 def _cloud(
@@ -212,9 +262,9 @@ def _cloud(
     return 1 - jnp.clip(above / step + 0.5, 0.0, 1.0)
 
 
-def _haze(table: OpacityTable, haze: Float[ArrayLike, "2"]) -> Float[Array, " w"]:
+def _haze(table: OpacityTable, haze: Float[Array, "2"]) -> Float[Array, " w"]:
     """Haze absorption per amagat of H2, m^-1."""
-    strength, power = jnp.asarray(haze, table.wavelength_um.dtype)
+    strength, power = haze
     reference = float(rayleigh_cross_section("h2", np.array(HAZE_REFERENCE_UM)))
     shape = (table.wavelength_um / HAZE_REFERENCE_UM) ** power
     return strength * (reference * LOSCHMIDT_M3) * shape

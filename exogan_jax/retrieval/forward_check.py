@@ -41,7 +41,7 @@ def true_spectrum(physics: ForwardModel, theta: Float[np.ndarray, " d"]) -> Floa
 
 @jax.jit
 def _spectra(few: ForwardModel, theta: Float[Array, "n d"]) -> Float[Array, "n k"]:
-    depth = jax.lax.map(few, theta, batch_size=2)
+    depth = jax.vmap(few)(theta)
     exists = jax.vmap(few.exists)(theta)
     return jnp.where(exists[:, None], depth, jnp.nan)
 
