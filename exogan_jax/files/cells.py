@@ -1,0 +1,75 @@
+"""What one field of a text table can hold beside a number: a value with its errors, or a range."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_N = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
+_LATEX = re.compile(r"\$|\\\\(?:\s*\\\w+)*\s*$|\\[,;:! ]")
+_PLUS_MINUS = re.compile(r"\s*(?:±|\+/-|\\pm|\+-)\s*")
+#: 2.1^{+0.3}_{-0.2}, the same the other way round, and 2.1 +0.3 -0.2.
+_UP_DOWN = re.compile(rf"\s*\^\s*\{{?\s*(\+?\s*{_N})\s*\}}?\s*_\s*\{{?\s*([-−]?\s*{_N})\s*\}}?")
+_DOWN_UP = re.compile(rf"\s*_\s*\{{?\s*([-−]?\s*{_N})\s*\}}?\s*\^\s*\{{?\s*(\+?\s*{_N})\s*\}}?")
+_SIGNED = re.compile(rf"(?<=[\d.])\s*[ (]\s*(\+{_N})\s*[,/]?\s*(-{_N})\s*\)?")
+_SPACED_RANGE = re.compile(r"(?<=[\d.])\s+(?:--|[-–—]|to)\s+(?=[\d.])")
+_NUMBER = r"(\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+)"
+_RANGE = re.compile(rf"{_NUMBER}\s*(?:--|[-–—]|to)\s*{_NUMBER}")
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
+
+
+class Expanded(NamedTuple):
+    """The fields of a table's rows, a value and its errors apart."""
+
+    rows: list[list[str]]
+    widths: list[int]  # for each field as written: how many it became, 1 to 3
+
+
+def marked(line: str) -> str:
+    """A row in which a value and its errors are one word: 2.1±0.3, or 2.1↑+0.3↓-0.2."""
+    line = _LATEX.sub("", line)
+    for pattern in (_UP_DOWN, _SIGNED):
+        line = pattern.sub(lambda m: f"↑{m[1]}↓{m[2]}".replace(" ", ""), line)
+    line = _DOWN_UP.sub(lambda m: f"↑{m[2]}↓{m[1]}".replace(" ", ""), line)
+    return _PLUS_MINUS.sub("±", line)
+
+
+def joined_ranges(lines: list[str]) -> list[str]:
+    """Rows in which "1.1 - 1.2" is one word, where each has one: else - is a missing value."""
+    if not all(_SPACED_RANGE.search(line) for line in lines):
+        return lines
+    return [_SPACED_RANGE.sub("-", line) for line in lines]
+
+
+def range_ends(cell: str) -> tuple[str, str] | None:
+    """The ends of "1.12-1.14" (--, – or "to"), None if it is no range."""
+    match = _RANGE.fullmatch(cell.strip("[](){} "))
+    return (match[1], match[2]) if match else None
+
+
+def expanded(rows: list[list[str]]) -> Expanded:
+    """Fields with errors (see `marked`) cut into a value and one or two errors."""
+    n = len(rows[0])
+    widths = [1] * n
+    for fields in rows:
+        for i, cell in enumerate(fields):
+            widths[i] = max(widths[i], 3 if "↑" in cell else 2 if "±" in cell else 1)
+    if max(widths) == 1:
+        return Expanded(rows, widths)
+    out = []
+    for fields in rows:
+        cut: list[str] = []
+        for cell, width in zip(fields, widths, strict=True):
+            parts = [part.strip("(){}, ") for part in re.split("[±↑↓]", cell)]
+            if width == 3 and len(parts) == 2:  # the same error on both sides
+                parts.append(f"-{parts[1]}")
+            cut += parts[:width] + [""] * (width - len(parts))
+        out.append(cut)
+    return Expanded(out, widths)
+
+
+def decimal_commas(rows: list[list[str]]) -> bool:
+    """Whether the numbers of these rows, not separated by commas, have decimal commas."""
+    flat = [cell for fields in rows[:200] for cell in fields if cell]
+    commas = sum("," in cell and bool(_DECIMAL_COMMA.fullmatch(cell)) for cell in flat)
+    return bool(commas) and 2 * commas >= len(flat)
