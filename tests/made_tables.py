@@ -9,32 +9,32 @@ from astropy.table import Table
 from hypothesis import strategies as st
 
 NAMES = {
-    "wavelength": [
-        "wavelength", "wave", "wl", "Wavelength", "CENTRALWAVELNG", "wv_center",
-                   "central wavelength", "lambda", "Bin center", "WAVELENGTH", "bin_center", "lam",
-                   "wavelengths", "centralwavelng", "wave_mid"],
-    "half_width": ["half_width", "wave_err", "Bin half-width", "hw", "wavelength half width",
-                   "bin_half_width", "wl_err", "bin_halfwidth", "wave_error"],
-    "full_width": ["full_width", "FWHM", "full bin width", "wavelength full width"],
-    "width": ["width", "bin_width", "wv_wdth", "BANDWIDTH", "bin size", "delta wavelength", "dlam",
-              "bandwidth", "wlgrid_width"],
-    "low_edge": ["waveMin", "wl_low", "bin_left", "lambda_min", "wavelength lower edge", "wave_low",
-                 "bin_low", "wavelength_start", "lam_lower"],
-    "high_edge": ["waveMax", "wl_high", "bin_right", "lambda_max", "wavelength upper edge", "wave_up",
-                  "bin_high", "wavelength_end", "lam_upper"],
-    "depth": ["depth", "tr_depth", "transit_depth", "PL_TRANDEP", "yval", "(Rp/Rs)^2", "tdepth",
-              "Transit depth", "rprs2", "spectrum", "plntransdep", "(Rp/R*)**2", "rp^2_value",
-              "transit_depths"],
-    "rp_rs": ["rp_rs", "Rp/Rs", "Rp/R*", "RpRs", "PL_RATROR", "radius ratio", "plnratror", "rp_over_rs"],
-    "error": ["error", "err", "sigma", "uncertainty", "depth_err", "tran_unc", "unc", "e_Depth", "1sigma",
-              "errors", "transit_depth_error", "std"],
-    "error_up": ["err_up", "depth_errpos", "errorpos", "upper error", "error +", "sigma_plus", "+err", "errup",
-                 "uncertainty_upper"],
-    "error_low": ["err_low", "depth_errneg", "errorneg", "lower error", "error -", "sigma_minus", "-err", "errlow",
-                  "uncertainty_lower"],
-    "instrument": ["instrument", "detector", "inst", "instrname", "order"],
-    "quality": ["quality", "flag", "dq", "Bad pixel column?"],
-    "junk": ["airmass", "x_pos", "comment_id", "n_used_frames", "chi2", "model"],
+        "wavelength": ["wavelength", "wave", "wl", "Wavelength", "CENTRALWAVELNG", "wv_center",
+        "central wavelength", "lambda", "Bin center", "WAVELENGTH", "bin_center", "lam",
+        "wavelengths", "centralwavelng", "wave_mid"],
+        "half_width": ["half_width", "wave_err", "Bin half-width", "hw", "wavelength half width",
+        "bin_half_width", "wl_err", "bin_halfwidth", "wave_error"],
+        "full_width": ["full_width", "FWHM", "full bin width", "wavelength full width"],
+        "width": ["width", "bin_width", "wv_wdth", "BANDWIDTH", "bin size", "delta wavelength",
+        "dlam", "bandwidth", "wlgrid_width"],
+        "low_edge": ["waveMin", "wl_low", "bin_left", "lambda_min", "wavelength lower edge",
+        "wave_low", "bin_low", "wavelength_start", "lam_lower"],
+        "high_edge": ["waveMax", "wl_high", "bin_right", "lambda_max", "wavelength upper edge",
+        "wave_up", "bin_high", "wavelength_end", "lam_upper"],
+        "depth": ["depth", "tr_depth", "transit_depth", "PL_TRANDEP", "yval", "(Rp/Rs)^2",
+        "tdepth", "Transit depth", "rprs2", "spectrum", "plntransdep", "(Rp/R*)**2", "rp^2_value",
+        "transit_depths"],
+        "rp_rs": ["rp_rs", "Rp/Rs", "Rp/R*", "RpRs", "PL_RATROR", "radius ratio", "plnratror",
+        "rp_over_rs"],
+        "error": ["error", "err", "sigma", "uncertainty", "depth_err", "tran_unc", "unc",
+        "e_Depth", "1sigma", "errors", "transit_depth_error", "std"],
+        "error_up": ["err_up", "depth_errpos", "errorpos", "upper error", "error +", "sigma_plus",
+        "+err", "errup", "uncertainty_upper"],
+        "error_low": ["err_low", "depth_errneg", "errorneg", "lower error", "error -",
+        "sigma_minus", "-err", "errlow", "uncertainty_lower"],
+        "instrument": ["instrument", "detector", "inst", "instrname", "order"],
+        "quality": ["quality", "flag", "dq", "Bad pixel column?"],
+        "junk": ["airmass", "x_pos", "comment_id", "n_used_frames", "chi2", "model"],
 }  # fmt: skip
 VALUES = ("depth", "rp_rs", "error", "error_up", "error_low")
 PAIRS = list(zip(NAMES["error_up"], NAMES["error_low"], strict=True))
@@ -42,7 +42,8 @@ EDGES = list(zip(NAMES["low_edge"], NAMES["high_edge"], strict=True))
 LENGTHS = {"um": 1.0, "nm": 1e3, "Angstrom": 1e4, "m": 1e-6, "cm": 1e-4}
 DEPTHS = {"": 1.0, "%": 1e2, "ppm": 1e6, "per mille": 1e3}
 SPELT = {"um": ["um", "micron", "microns", "μm", "µm"], "nm": ["nm"], "Angstrom": ["Angstrom"],
-         "m": ["m"], "cm": ["cm"], "%": ["%", "percent"], "ppm": ["ppm"], "per mille": ["per mille", "1e-3"],
+         "m": ["m"], "cm": ["cm"], "%": ["%", "percent"], "ppm": ["ppm"],
+         "per mille": ["per mille", "1e-3"],
          "": [""]}  # fmt: skip
 
 
@@ -90,7 +91,7 @@ def made(draw, headless=False):
         length, unit = "um", ""
     said = draw(st.booleans()) or length in ("m", "cm")
     # Numbers up to 0.04 without a unit are fractions: that is documented, and no doubt of a reader.
-    shallowest = -3.3 if unit == "%" and not said else -3.5
+    shallowest = -3.3 if unit == "%" and (headless or not said) else -3.5
     depth = 10 ** rng.uniform(shallowest, -1.6) * (1 + 0.05 * rng.normal(size=n).clip(-3, 3))
     sigma = depth * 10 ** rng.uniform(-2.2, -0.5) * rng.uniform(0.8, 1.2, n)
     shuffled = draw(st.booleans()) and not headless
@@ -185,6 +186,7 @@ def text(draw, table, csv):
     style = draw(st.sampled_from(["repr", "e", "d"]))
     wide = delimiter.strip() or delimiter in ("  ", "   ", "\t")
     brackets = draw(st.sampled_from(["()", "[]", "_", "row"]))
+    brackets = "()" if brackets == "row" and not wide else brackets
     comma = delimiter in (";", "\t") and draw(st.booleans())  # a decimal comma
     names = []
     for name, unit, _ in table.columns:
@@ -203,7 +205,7 @@ def text(draw, table, csv):
         if draw(st.integers(0, 5)) == 0 and not prefix:
             lines.append("Transmission spectrum of WASP-39 b")
         lines.append(prefix + delimiter.join(names))
-        if brackets == "row" and wide and any(unit for _, unit, _ in table.columns):
+        if brackets == "row" and any(unit for _, unit, _ in table.columns):
             units = [f"[{unit}]" if unit else "-" for _, unit, _ in table.columns]
             lines.append(prefix + delimiter.join(units))
     for row in zip(*(values for _, _, values in table.columns), strict=True):
@@ -249,7 +251,7 @@ def binary(table: Made, form: str) -> bytes:
             tidy = astropy_table(table)
             if form != "ecsv":
                 for name in tidy.colnames:
-                    plain = re.sub(r"^\+|\+$", " up ", name)
+                    plain = re.sub(r"^\+|\+$", " up ", name.replace("(Rp/R*)**2", "RpRs2"))
                     plain = re.sub(r"^-|-$", " low ", plain).strip()
                     tidy.rename_column(name, re.sub(r"[\s()/*^?-]", "_", plain))
             tidy.write(file, format=f"ascii.{form}")

@@ -7,15 +7,17 @@ from typing import NamedTuple
 
 _N = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _LATEX = re.compile(r"\$|\\\\(?:\s*\\\w+)*\s*$|\\[,;:! ]")
-_PLUS_MINUS = re.compile(r"\s*(?:±|\+/-|\\pm|\+-)\s*")
+_PLUS_MINUS = re.compile(r"±|\+/-|\\pm|\+-")
+# Few blanks only: patterns that take any number of them need hours for some lines.
+_S = r"\s{0,3}"
+_UP, _DOWN = rf"\^{_S}\{{?{_S}(\+?{_S}{_N}){_S}\}}?", rf"_{_S}\{{?{_S}(-?{_S}{_N}){_S}\}}?"
 #: 2.1^{+0.3}_{-0.2}, the same the other way round, and 2.1 +0.3 -0.2.
-_UP_DOWN = re.compile(rf"\s*\^\s*\{{?\s*(\+?\s*{_N})\s*\}}?\s*_\s*\{{?\s*([-−]?\s*{_N})\s*\}}?")
-_DOWN_UP = re.compile(rf"\s*_\s*\{{?\s*([-−]?\s*{_N})\s*\}}?\s*\^\s*\{{?\s*(\+?\s*{_N})\s*\}}?")
-_SIGNED = re.compile(rf"(?<=[\d.])\s*[ (]\s*(\+{_N})\s*[,/]?\s*(-{_N})\s*\)?")
-_SPACED_RANGE = re.compile(r"(?<=[\d.])\s+(?:--|[-–—]|to)\s+(?=[\d.])")
+_UP_DOWN, _DOWN_UP = re.compile(f"{_UP}{_S}{_DOWN}"), re.compile(f"{_DOWN}{_S}{_UP}")
+_SIGNED = re.compile(rf"(?<=[\d.]){_S}\(?(\+{_N}){_S}[,/]?{_S}(-{_N}){_S}\)?")
+_SPACED_RANGE = re.compile(r"(?<=[\d.])\s{1,3}(?:--|[-–—]|to)\s{1,3}(?=[\d.])")
 _NUMBER = r"(\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+)"
-_RANGE = re.compile(rf"{_NUMBER}\s*(?:--|[-–—]|to)\s*{_NUMBER}")
-_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
+_RANGE = re.compile(rf"{_NUMBER}{_S}(?:--|[-–—]|to){_S}{_NUMBER}")
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eEdD][-+]?\d+)?")
 
 
 class Expanded(NamedTuple):
@@ -28,10 +30,9 @@ class Expanded(NamedTuple):
 def marked(line: str) -> str:
     """A row in which a value and its errors are one word: 2.1±0.3, or 2.1↑+0.3↓-0.2."""
     line = _LATEX.sub("", line)
-    for pattern in (_UP_DOWN, _SIGNED):
-        line = pattern.sub(lambda m: f"↑{m[1]}↓{m[2]}".replace(" ", ""), line)
+    line = _UP_DOWN.sub(lambda m: f"↑{m[1]}↓{m[2]}".replace(" ", ""), line)
     line = _DOWN_UP.sub(lambda m: f"↑{m[2]}↓{m[1]}".replace(" ", ""), line)
-    return _PLUS_MINUS.sub("±", line)
+    return "±".join(part.strip() for part in _PLUS_MINUS.split(line))
 
 
 def joined_ranges(lines: list[str]) -> list[str]:
@@ -49,8 +50,8 @@ def range_ends(cell: str) -> tuple[str, str] | None:
 
 def expanded(rows: list[list[str]]) -> Expanded:
     """Fields with errors (see `marked`) cut into a value and one or two errors."""
-    n = len(rows[0])
-    widths = [1] * n
+    rows = [[_SIGNED.sub(r"↑\1↓\2", cell) for cell in fields] for fields in rows]
+    widths = [1] * len(rows[0])
     for fields in rows:
         for i, cell in enumerate(fields):
             widths[i] = max(widths[i], 3 if "↑" in cell else 2 if "±" in cell else 1)

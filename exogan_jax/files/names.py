@@ -148,6 +148,8 @@ def describe(name: str) -> Named:
     if tags == {"bin"} and unit in LENGTHS:
         tags.add("width")  # bin_um: no number of a bin has a unit
     role = _role(tags)
+    if role == "rp_rs" and words[-1] == "2":  # squared, or the second of several?
+        role = UNKNOWN
     if role == UNKNOWN:
         label = []
     of = ""
