@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from exogan_jax.files.text import parse_number
+
 _N = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _LATEX = re.compile(r"\$|\\\\(?:\s*\\\w+)*\s*$|\\[,;:! ]")
 _PLUS_MINUS = re.compile(r"±|\+/-|\\pm|\+-")
@@ -70,7 +72,10 @@ def expanded(rows: list[list[str]]) -> Expanded:
 
 
 def decimal_commas(rows: list[list[str]]) -> bool:
-    """Whether the numbers of these rows, not separated by commas, have decimal commas."""
+    """Whether the numbers of these rows, not separated by commas, have decimal commas: none has a
+    point, or most have a comma.
+    """
     flat = [cell for fields in rows[:200] for cell in fields if cell]
     commas = sum("," in cell and bool(_DECIMAL_COMMA.fullmatch(cell)) for cell in flat)
-    return bool(commas) and 2 * commas >= len(flat)
+    points = any("." in cell and parse_number(cell) is not None for cell in flat)
+    return bool(commas) and (not points or 2 * commas >= len(flat))

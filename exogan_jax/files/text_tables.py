@@ -121,7 +121,11 @@ def _fields(path: Path, rows: list[tuple[int, str]], delimiter: str) -> list[lis
     """The rows' fields, as many in each."""
     table = [split(line, delimiter) for _, line in rows]
     n = len(table[0])
-    for (number, line), fields in zip(rows, table, strict=True):
+    ends = [bool(delimiter) and line.endswith(delimiter) for _, line in rows]
+    n += ends[0] and any(len(fields) == n + 1 for fields in table)
+    for (number, line), fields, end in zip(rows, table, ends, strict=True):
+        if end and len(fields) == n - 1:  # its last field is empty
+            fields.append("")
         if len(fields) > n and parse_number(fields[n - 1]) is None and delimiter == "":
             fields[n - 1 :] = [" ".join(fields[n - 1 :])]  # a name with blanks ends the row
         if len(fields) != n:
