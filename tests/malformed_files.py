@@ -254,6 +254,9 @@ def malformed(form, folder):
         others |= _of_hdf5()
     if form == "fits":
         others |= _of_fits(content)
+    if form in ("text", "csv", "fits"):
+        renamed = content.replace(b"half_width", b"depth" if form != "fits" else b"depth     ")
+        others["two columns of a name"] = renamed.replace(b"depth[um]", b"depth[%]")
     if form in ("fits", "hdf5", "netcdf"):
         share = {f"cut {i}": content[: len(content) * i // 12] for i in range(1, 9)}
         others |= share | {"hole": content[:600] + content[1400:]}

@@ -138,6 +138,8 @@ def inspect_files(
             averaged = averaged_spectrum(spectrum, grid)
             notes = (*averaged.notes, *notes_for(averaged, layout))
             text = report(spectrum._replace(notes=notes))
+            if len(found) > 1:
+                text = f"{spectrum.name}, one of {len(found)}: see --select\n{text}"
             print(text.encode(errors="backslashreplace").decode(), end="\n\n", flush=True)
         spectra += found
     if png and spectra:

@@ -175,6 +175,7 @@ def named_readings(table: Table, rows: np.ndarray | None = None) -> list[Reading
                 columns[role] = index
         columns.update(_instrument(table, found))
         parts = parts_of(table, columns, found)
+        _check_twins(table, parts)
         used |= {part.column for part in parts.values()}
         readings.append(Reading(parts, label))
     unused = [
@@ -187,6 +188,18 @@ def named_readings(table: Table, rows: np.ndarray | None = None) -> list[Reading
     if without:
         notes.append(f"{table.path}: left out, having no errors: {listing(table, without, 4)}")
     return [replace(reading, notes=tuple(notes)) for reading in readings]
+
+
+def _check_twins(table: Table, parts: dict[str, Part]) -> None:
+    """Refuses a column that is used where another of its name holds other values."""
+    for role, part in parts.items():
+        mine = table.columns[part.column]
+        for index, other in enumerate(table.columns):
+            if index == part.column or other.name.casefold() != mine.name.casefold():
+                continue
+            if not np.array_equal(mine.values, other.values, equal_nan=mine.numeric):
+                both = f"columns {part.column + 1} and {index + 1} are both {shown(mine.name)}"
+                table.fail(f"{both}, with different values", f"say --columns {role}=NUMBER,...")
 
 
 def _instrument(table: Table, found: list[tuple[int, Named]]) -> dict[str, int]:
