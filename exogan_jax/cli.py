@@ -80,7 +80,6 @@ def _read_all(
     from exogan_jax.files.planets_table import read_planets, read_with
     from exogan_jax.files.spectra import SpectrumError, notes_for
 
-    grid, n_usable = layout.wavelength_um, layout.n_usable
     try:
         rows = read_planets(planets) if planets else {}
     except SpectrumError as error:
@@ -88,9 +87,9 @@ def _read_all(
     spectra, bad = [], 0
     for file in files:
         try:
-            spectrum = read_with(rows, file, grid, n_usable=n_usable, **choices)
+            spectrum = read_with(rows, file, layout.wavelength_um, **choices)
             _say("read", line_of(spectrum))
-            spectrum = averaged_spectrum(spectrum, grid)
+            spectrum = averaged_spectrum(spectrum, layout.wavelength_um)
             for note in (*spectrum.notes, *notes_for(spectrum, layout)):
                 _say("note", note)
             spectra.append(spectrum)
@@ -175,14 +174,16 @@ def _retrieve(args: argparse.Namespace) -> int:
     files = list(args.files)
     if args.example:
         files.append(str(importlib.resources.files("exogan_jax") / "assets" / "example.dat"))
-    from exogan_jax.files.headers import model_layout
+    from exogan_jax.files.headers import model_layout, n_compared
 
     layout = _load(model_layout, args.model)
+    choices = options.splitting_choices(args)
+    choices["n_usable"] = _load(lambda name: n_compared(name, args.likelihood), args.model)
     try:
         given = options.given_priors(args, layout.parameters)
     except ValueError as error:
         raise _UserError(f"--prior: {error}") from None
-    spectra, bad = _read_all(files, layout, options.splitting_choices(args), args.planets)
+    spectra, bad = _read_all(files, layout, choices, args.planets)
     if not spectra:
         return 2
     names = _prepare(spectra, args.out)
@@ -236,10 +237,11 @@ def _retrieve(args: argparse.Namespace) -> int:
 
 
 def _inspect(args: argparse.Namespace) -> int:
-    from exogan_jax.files.headers import model_layout
+    from exogan_jax.files.headers import model_layout, n_compared
     from exogan_jax.files.inspect import inspect_files
 
-    layout, choices = _load(model_layout, args.model), options.reading_choices(args)
+    layout = _load(model_layout, args.model)
+    choices = options.reading_choices(args) | {"n_usable": _load(n_compared, args.model)}
     try:
         bad = inspect_files(args.files, layout, choices, args.png, lambda e: _say("error", e))
     except OSError as error:

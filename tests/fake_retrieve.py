@@ -46,6 +46,7 @@ def fake(monkeypatch):
     monkeypatch.setattr(api, "retrieve", fake)
     monkeypatch.setattr(weights, "load_model", lambda name=None: fake.model)
     monkeypatch.setattr(headers, "model_layout", lambda name=None: fake.model.layout)
+    monkeypatch.setattr(headers, "n_compared", lambda name=None, likelihood="": None)
     return fake
 
 

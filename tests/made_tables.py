@@ -9,31 +9,42 @@ from astropy.table import Table
 from hypothesis import strategies as st
 
 NAMES = {
-    "wavelength": [
-        "wavelength", "wave", "wl", "Wavelength", "CENTRALWAVELNG", "wv_center",
-                   "central wavelength", "lambda", "Bin center", "WAVELENGTH"],
-    "half_width": ["half_width", "wave_err", "Bin half-width", "hw", "wavelength half width",
-                   "bin_half_width", "wl_err"],
-    "full_width": ["full_width", "FWHM", "full bin width", "wavelength full width"],
-    "width": ["width", "bin_width", "wv_wdth", "BANDWIDTH", "bin size", "delta wavelength", "dlam"],
-    "low_edge": ["waveMin", "wl_low", "bin_left", "lambda_min", "wavelength lower edge"],
-    "high_edge": ["waveMax", "wl_high", "bin_right", "lambda_max", "wavelength upper edge"],
-    "depth": ["depth", "tr_depth", "transit_depth", "PL_TRANDEP", "yval", "(Rp/Rs)^2", "tdepth",
-              "Transit depth", "rprs2", "spectrum"],
-    "rp_rs": ["rp_rs", "Rp/Rs", "Rp/R*", "RpRs", "PL_RATROR", "radius ratio"],
-    "error": ["error", "err", "sigma", "uncertainty", "depth_err", "tran_unc", "unc", "e_Depth"],
-    "error_up": ["err_up", "depth_errpos", "errorpos", "upper error", "error +", "sigma_plus"],
-    "error_low": ["err_low", "depth_errneg", "errorneg", "lower error", "error -", "sigma_minus"],
-    "instrument": ["instrument", "detector", "inst", "instrname", "order"],
-    "quality": ["quality", "flag", "dq", "Bad pixel column?"],
-    "junk": ["airmass", "x_pos", "comment_id", "n_used_frames", "chi2", "model"],
+        "wavelength": ["wavelength", "wave", "wl", "Wavelength", "CENTRALWAVELNG", "wv_center",
+        "central wavelength", "lambda", "Bin center", "WAVELENGTH", "bin_center", "lam",
+        "wavelengths", "centralwavelng", "wave_mid"],
+        "half_width": ["half_width", "wave_err", "Bin half-width", "hw", "wavelength half width",
+        "bin_half_width", "wl_err", "bin_halfwidth", "wave_error"],
+        "full_width": ["full_width", "FWHM", "full bin width", "wavelength full width"],
+        "width": ["width", "bin_width", "wv_wdth", "BANDWIDTH", "bin size", "delta wavelength",
+        "dlam", "bandwidth", "wlgrid_width"],
+        "low_edge": ["waveMin", "wl_low", "bin_left", "lambda_min", "wavelength lower edge",
+        "wave_low", "bin_low", "wavelength_start", "lam_lower"],
+        "high_edge": ["waveMax", "wl_high", "bin_right", "lambda_max", "wavelength upper edge",
+        "wave_up", "bin_high", "wavelength_end", "lam_upper"],
+        "depth": ["depth", "tr_depth", "transit_depth", "PL_TRANDEP", "yval", "(Rp/Rs)^2",
+        "tdepth", "Transit depth", "rprs2", "spectrum", "plntransdep", "(Rp/R*)**2", "rp^2_value",
+        "transit_depths"],
+        "rp_rs": ["rp_rs", "Rp/Rs", "Rp/R*", "RpRs", "PL_RATROR", "radius ratio", "plnratror",
+        "rp_over_rs"],
+        "error": ["error", "err", "sigma", "uncertainty", "depth_err", "tran_unc", "unc",
+        "e_Depth", "1sigma", "errors", "transit_depth_error", "std"],
+        "error_up": ["err_up", "depth_errpos", "errorpos", "upper error", "error +", "sigma_plus",
+        "+err", "errup", "uncertainty_upper"],
+        "error_low": ["err_low", "depth_errneg", "errorneg", "lower error", "error -",
+        "sigma_minus", "-err", "errlow", "uncertainty_lower"],
+        "instrument": ["instrument", "detector", "inst", "instrname", "order"],
+        "quality": ["quality", "flag", "dq", "Bad pixel column?"],
+        "junk": ["airmass", "x_pos", "comment_id", "n_used_frames", "chi2", "model"],
 }  # fmt: skip
+VALUES = ("depth", "rp_rs", "error", "error_up", "error_low")
 PAIRS = list(zip(NAMES["error_up"], NAMES["error_low"], strict=True))
 EDGES = list(zip(NAMES["low_edge"], NAMES["high_edge"], strict=True))
 LENGTHS = {"um": 1.0, "nm": 1e3, "Angstrom": 1e4, "m": 1e-6, "cm": 1e-4}
-DEPTHS = {"": 1.0, "%": 1e2, "ppm": 1e6}
+DEPTHS = {"": 1.0, "%": 1e2, "ppm": 1e6, "per mille": 1e3}
 SPELT = {"um": ["um", "micron", "microns", "μm", "µm"], "nm": ["nm"], "Angstrom": ["Angstrom"],
-         "m": ["m"], "cm": ["cm"], "%": ["%", "percent"], "ppm": ["ppm"], "": [""]}  # fmt: skip
+         "m": ["m"], "cm": ["cm"], "%": ["%", "percent"], "ppm": ["ppm"],
+         "per mille": ["per mille", "1e-3"],
+         "": [""]}  # fmt: skip
 
 
 class Made(NamedTuple):
@@ -80,7 +91,7 @@ def made(draw, headless=False):
         length, unit = "um", ""
     said = draw(st.booleans()) or length in ("m", "cm")
     # Numbers up to 0.04 without a unit are fractions: that is documented, and no doubt of a reader.
-    shallowest = -3.3 if unit == "%" and not said else -3.5
+    shallowest = -3.3 if unit == "%" and (headless or not said) else -3.5
     depth = 10 ** rng.uniform(shallowest, -1.6) * (1 + 0.05 * rng.normal(size=n).clip(-3, 3))
     sigma = depth * 10 ** rng.uniform(-2.2, -0.5) * rng.uniform(0.8, 1.2, n)
     shuffled = draw(st.booleans()) and not headless
@@ -116,7 +127,7 @@ def made(draw, headless=False):
     if ratio:
         value, error = np.sqrt(depth) * b, sigma / (2 * np.sqrt(depth)) * b
     parts.append((name("rp_rs" if ratio else "depth"), dunit, value))
-    of_depth = "depth", "tran", "Depth"  # errors that are not of Rp/Rs by their names
+    of_depth = "depth", "tran", "Depth", "transit"  # errors that are not of Rp/Rs by their names
     if draw(st.booleans()):
         names = [x for x in NAMES["error"] if not (ratio and any(word in x for word in of_depth))]
         parts.append(("error" if headless else draw(st.sampled_from(names)), dunit, error))
@@ -130,9 +141,19 @@ def made(draw, headless=False):
         instrument = np.array([f"inst{i}" for i in rng.integers(0, 3, n)])
         parts.append((name("instrument"), "", instrument))
     keep = np.ones(n, bool)
+    if draw(st.booleans()):  # rows that lack a value
+        keep = rng.random(n) > 0.2
+        keep |= ~keep.any()
+        lacks = draw(st.sampled_from(range(len(parts))))
+        measured = parts[lacks][0] in {x for role in VALUES for x in (role, *NAMES[role])}
+        if measured and not headless:
+            gaps = np.where(keep, parts[lacks][2], np.nan)
+            parts[lacks] = (*parts[lacks][:2], gaps)
+        else:
+            keep[:] = True
     if draw(st.booleans()) and not headless:
         flags = (rng.random(n) < 0.2).astype(int)
-        keep = flags == 0 if not flags.all() else keep
+        keep = keep & (flags == 0) if not flags[keep].all() else keep
         parts.append((name("quality"), "", flags))
     if draw(st.booleans()) and not headless:
         parts.append((name("junk"), "", rng.normal(size=n)))
@@ -150,6 +171,8 @@ def number(x, style):
     """A number or a word as text."""
     if isinstance(x, str):
         return x
+    if np.isnan(x):
+        return {"repr": "nan", "e": "--", "d": "null"}[style]
     return {"repr": repr(float(x)), "e": f"{x:.15e}", "d": f"{x:.15E}".replace("E", "D")}[style]
 
 
@@ -162,12 +185,14 @@ def text(draw, table, csv):
     )
     style = draw(st.sampled_from(["repr", "e", "d"]))
     wide = delimiter.strip() or delimiter in ("  ", "   ", "\t")
-    brackets = draw(st.sampled_from(["()", "[]", "_"]))
+    brackets = draw(st.sampled_from(["()", "[]", "_", "row"]))
+    brackets = "()" if brackets == "row" and not wide else brackets
+    comma = delimiter in (";", "\t") and draw(st.booleans())  # a decimal comma
     names = []
     for name, unit, _ in table.columns:
-        if not unit:
+        if not unit or brackets == "row":
             names.append(name)
-        elif brackets == "_" and unit not in ("m", "cm", "AA", "%", "Angstrom"):
+        elif brackets == "_" and unit not in ("m", "cm", "%", "Angstrom", "1e-3"):
             names.append(f"{name}_{unit}")
         else:
             left, right = brackets if len(brackets) == 2 else "()"
@@ -177,11 +202,19 @@ def text(draw, table, csv):
     prefix = draw(st.sampled_from(["# ", "", "#"]))
     lines = [f"# {line}" for line in draw(st.lists(st.sampled_from(COMMENTS), max_size=3))]
     if named:
+        if draw(st.integers(0, 5)) == 0 and not prefix:
+            lines.append("Transmission spectrum of WASP-39 b")
         lines.append(prefix + delimiter.join(names))
+        if brackets == "row" and any(unit for _, unit, _ in table.columns):
+            units = [f"[{unit}]" if unit else "-" for _, unit, _ in table.columns]
+            lines.append(prefix + delimiter.join(units))
     for row in zip(*(values for _, _, values in table.columns), strict=True):
-        lines.append(delimiter.join(number(x, style) for x in row))
+        fields = [number(x, style) for x in row]
+        lines.append(delimiter.join(x.replace(".", ",") if comma else x for x in fields))
         if draw(st.integers(0, 30)) == 0:
             lines.append(draw(st.sampled_from(["", "# a comment", "   "])))
+    if draw(st.integers(0, 5)) == 0:
+        lines.append(draw(st.sampled_from(["# end", "Note: errors are of one sigma"])))
     end = draw(st.sampled_from(["\n", "\r\n"]))
     return end.join(lines) + draw(st.sampled_from(["", end, end * 3]))
 
@@ -200,11 +233,10 @@ def astropy_table(table: Made) -> Table:
     """The same as an astropy table."""
     out = Table()
     for name, unit, values in table.columns:
-        out[name] = values
+        gaps = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), bool)
+        out[name] = np.ma.masked_array(values, gaps) if gaps.any() else values
         if unit:
-            out[name].unit = {"μm": "um", "µm": "um", "ppm": "ppm", "AA": "Angstrom"}.get(
-                unit, unit
-            )
+            out[name].unit = {"μm": "um", "µm": "um", "per mille": "1e-3"}.get(unit, unit)
     return out
 
 
@@ -214,12 +246,13 @@ def binary(table: Made, form: str) -> bytes:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if form in ("ecsv", "ipac"):
+        if form in ("ecsv", "ipac", "mrt"):
             file = io.StringIO()
             tidy = astropy_table(table)
-            if form == "ipac":
+            if form != "ecsv":
                 for name in tidy.colnames:
-                    plain = name.replace(" +", " up").replace(" -", " low")
+                    plain = re.sub(r"^\+|\+$", " up ", name.replace("(Rp/R*)**2", "RpRs2"))
+                    plain = re.sub(r"^-|-$", " low ", plain).strip()
                     tidy.rename_column(name, re.sub(r"[\s()/*^?-]", "_", plain))
             tidy.write(file, format=f"ascii.{form}")
             return file.getvalue().encode()

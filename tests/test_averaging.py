@@ -111,10 +111,36 @@ def test_a_spectrum_is_averaged_with_a_note(tmp_path):
     n = len(averaged.observation.depth)
     assert 58 < n < 66 and set(averaged.instrument) == {"even", "odd"}
     assert f"averaged from 600 to {n} points" in averaged.notes[-1]
-    assert "each instrument" in averaged.notes[-1]
+    even = int(np.sum(averaged.instrument == "even"))
+    assert f"each instrument (even 300 to {even}, odd 300 to {n - even})" in averaged.notes[-1]
     even = averaged.instrument == "even"
     depths, sigmas = by_hand(w[::2], depth[::2], sigma[::2])
     np.testing.assert_allclose(averaged.observation.depth[even], 0.81 * depths, rtol=1e-9)
     np.testing.assert_allclose(averaged.observation.sigma[even], 0.81 * sigmas, rtol=1e-9)
     np.testing.assert_allclose(averaged.two_sided[1] / averaged.observation.sigma, 1.2, rtol=1e-9)
     assert averaged_spectrum(averaged, GRID) is averaged  # nothing is finer any more
+
+
+def test_odd_spectra_lose_no_point_and_no_weight():
+    """Instruments of one point, wavelengths that are there twice, falling order, no widths."""
+    w, half, depth, sigma = fine(300)
+    names = np.array(["NRS1"] * 300, dtype="<U8")
+    names[[17]], names[[200]] = "one", "other"
+    order = np.argsort(-w)
+    w, half, depth, sigma = (
+        np.concatenate([x[order], x[order][40:45]]) for x in (w, half, depth, sigma)
+    )
+    names = np.concatenate([names[order], names[order][40:45]])
+    for widths in (half, 0 * half):
+        result = average(w, widths, depth, sigma, names, GRID)
+        np.testing.assert_allclose((result.sigma**-2.0).sum(), (sigma**-2.0).sum(), rtol=1e-12)
+        mean = (result.depth * result.sigma**-2.0).sum()
+        np.testing.assert_allclose(mean, (depth * sigma**-2.0).sum(), rtol=1e-12)
+        assert (
+            np.all(np.diff(result.wavelength_um) >= 0) and np.isfinite(result.half_width_um).all()
+        )
+        for name in ("one", "other"):
+            (mine,) = np.flatnonzero(names == name)
+            assert np.sum(result.group == result.group[mine]) == 1
+            assert result.depth[result.group[mine]] == depth[mine]
+            assert result.wavelength_um[result.group[mine]] == w[mine]

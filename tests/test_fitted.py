@@ -51,3 +51,16 @@ def test_bins_are_the_observers_and_so_is_the_star(tmp_path):
 def test_no_instruments_no_column():
     seen = Observation([1.5], [0.0], [0.012], [1e-4])
     assert "instrument" not in fitted_table(lines([0.001]), seen, 1.0).colnames
+
+
+def test_falling_wavelengths_and_visits_keep_their_rows():
+    wavelength = np.array([4.0, 3.0, 3.0, 1.5, 1.5])
+    depth = 0.01 + 0.001 * wavelength + np.array([0, 1e-5, -1e-5, 2e-5, -2e-5])
+    names = ["a", "b", "c", "b", "c"]  # a has one point
+    seen = Observation(wavelength, np.zeros(5), depth, np.full(5, 1e-5), instrument=names)
+    table = fitted_table(lines([0.0009, 0.001, 0.0011]), seen, 2.0)
+    np.testing.assert_array_equal(table["wavelength"].to_value(u.um), wavelength)
+    assert list(table["instrument"]) == names
+    np.testing.assert_allclose(table["depth"], depth / 4)
+    np.testing.assert_allclose(table["best"], (0.01 + 0.001 * wavelength) / 4, rtol=1e-6)
+    np.testing.assert_allclose(table["residual"], [0, 1, -1, 2, -2], atol=1e-3)

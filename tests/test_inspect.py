@@ -136,7 +136,7 @@ def test_what_a_model_makes_of_it(tmp_path, capsys):
     path = tmp_path / "blue.dat"
     path.write_text("0.31 0.0145 1e-4\n1.1 0.0145 1e-4\n")
     _, out, err = run(capsys, path, "--model", "published")
-    assert "cannot use 1 point reaching below its 0.317 um" in out and err == ""
+    assert "cannot use" not in out and err == ""  # its levels reach there; pixels would not
     path.write_text("1.1 0.002 1e-5\n")
     assert "far from the training set's" in run(capsys, path, "--model", "published")[1]
     assert "far from the training set's" not in run(capsys, path)[1]

@@ -7,13 +7,16 @@ import pytest
 from fake_results import OTHER
 
 from exogan_jax import load_model
+from exogan_jax.files.headers import n_compared
 from exogan_jax.files.opacities import load_opacities
 from exogan_jax.files.weights import model_card, model_layout, model_names, save_model
 from exogan_jax.gan.model import GeneratorError, Model
 from exogan_jax.gan.nets import networks
 from exogan_jax.gan.npe import Encoder
 from exogan_jax.layout import PUBLISHED
+from exogan_jax.physics.observation import Observation, check
 from exogan_jax.physics.problem import problem_model
+from exogan_jax.retrieval.compared import LIKELIHOODS, usable_bins
 from exogan_jax.retrieval.encode import n_features
 
 
@@ -178,3 +181,16 @@ sys.exit(f"imported {heavy}" if heavy else 0)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_pixels_alone_lack_the_bluest_wavelengths():
+    assert n_compared("published") is None and n_compared() is None
+    assert n_compared("published", "paper") == PUBLISHED.n_usable < len(PUBLISHED.wavelength_um)
+
+
+def test_what_is_not_compared_is_what_is_named():
+    """Bins that reach below the layout's pixels count in the likelihood of levels."""
+    w = np.array([0.305, 0.31, 0.33, 1.1])
+    seen = check(Observation(w, 0 * w, 0 * w + 0.0145, 0 * w + 1e-4))
+    target = LIKELIHOODS["gaussian"].target(seen, load_model("published"), None)
+    assert usable_bins(target)[:4].all()

@@ -7,17 +7,19 @@ ECSV may hold no tags but those of units and of plain columns.
 from __future__ import annotations
 
 import io
-import re
+import itertools
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from exogan_jax.files.fixed_width import cds_columns, check_rows, ipac_columns
 from exogan_jax.files.tables import MISSING, Column, Table
 from exogan_jax.files.text import fail, quoted
 
-_SAFE_TAGS = ("!!omap", "!astropy.units.Unit", "!astropy.table.SerializedColumn")
+_DEEPEST = 20  # lists within lists in a header
+_SAFE_TAGS = ("tag:yaml.org,2002:omap", "!astropy.units.Unit", "!astropy.table.SerializedColumn")
 
 
 def _values(array: Any) -> np.ndarray | None:
@@ -67,6 +69,28 @@ def _from_astropy(table: Any) -> tuple[Column, ...]:
     return columns_of(names, ["" if unit is None else str(unit) for unit in units], arrays)
 
 
+def _check_yaml(path: Path, lines: list[str]) -> None:
+    """Refuses a header of an ECSV that would make objects, or take for ever."""
+    import yaml
+
+    header = list(itertools.takewhile(lambda line: line.startswith("#"), lines))
+    remedy = "remove it: only numbers and text are read"
+    depth = 0
+    try:
+        for event in yaml.parse("\n".join(line[1:].removeprefix(" ") for line in header[1:])):
+            number = event.start_mark.line + 2
+            tag = getattr(event, "tag", None)
+            if tag not in (None, "!", *_SAFE_TAGS):
+                fail(path, f"the header holds the YAML tag {quoted(tag)}", remedy, number)
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                fail(path, f"the header holds lists in lists, {depth} deep", remedy, number)
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())[:120]
+        fail(path, f"the header is no YAML ({reason})", "mend it, or save it as plain columns", 1)
+
+
 def header_table(path: Path, lines: list[str], form: str, sha256: str) -> Table:
     """A text table whose header astropy reads: form "ECSV", "IPAC" or "CDS".
 
@@ -76,21 +100,16 @@ def header_table(path: Path, lines: list[str], form: str, sha256: str) -> Table:
     from astropy.table import Table as AstropyTable
 
     if form == "ECSV":
-        for number, line in enumerate(lines, 1):
-            if not line.startswith("#"):
-                break
-            bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", line)
-            tags = [tag for tag in re.findall(r"(?<!\S)!\S+", bare) if tag not in _SAFE_TAGS]
-            if tags:
-                remedy = "remove it: only numbers and text are read"
-                fail(path, f"the header holds the YAML tag {quoted(tags[0])}", remedy, number)
+        _check_yaml(path, lines)
         start = next((i for i, line in enumerate(lines) if not line.startswith("#")), 0)
         rows = [i for i, line in enumerate(lines, 1) if i > start + 1 and line.strip()]
         rows = [i for i in rows if not lines[i - 1].startswith("#")]
-    elif form == "IPAC":
-        rows = [i for i, line in enumerate(lines, 1) if line.strip() and line[0] not in "\\|"]
     else:
-        rows = []
+        try:
+            spans, rows = (ipac_columns if form == "IPAC" else cds_columns)(lines)
+        except (StopIteration, IndexError):
+            spans, rows = [], []
+        check_rows(path, form, lines, spans, rows)
     name = {"ECSV": "ascii.ecsv", "IPAC": "ascii.ipac", "CDS": "ascii.cds"}[form]
     try:
         with warnings.catch_warnings():

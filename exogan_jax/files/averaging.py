@@ -144,7 +144,15 @@ def averaged_spectrum(spectrum: Spectrum, model_wavelength_um: Float[np.ndarray,
                 for side in spectrum.two_sided
             ]
         )
-    within = "" if instrument is None else " and each instrument"
+    within = ""
+    if instrument is not None and spectrum.instrument is not None:
+        names, counts = np.unique(spectrum.instrument, return_counts=True)
+        each = [
+            f"{name or '(none)'} {count} to {np.sum(instrument == name)}"
+            for name, count in zip(names[:8], counts[:8], strict=True)
+        ]
+        more = ", ..." if len(names) > 8 else ""
+        within = f" and each instrument ({', '.join(each)}{more})"
     note = (
         f"{spectrum.path}: averaged from {n} to {m} points, by inverse variance within each of the "
         f"model's bins{within}"

@@ -46,6 +46,12 @@ def bins_of(
     main = next(r for r in ("wavelength", "wavenumber", "low_edge") if r in parts)
     every = table.columns[parts[main].column].values
     values = every[keep]
+    for name in (main, *(r for r in ("low_edge", "high_edge", *WIDTH_ROLES) if r in parts)):
+        given = table.columns[parts[name].column].values[keep]
+        if np.isinf(given).any():
+            row = int(np.argmax(np.isinf(given)))
+            what = f"{table.title(parts[name].column, name)} is {given[row]:g}, not a finite number"
+            table.fail(what, "correct it, or put # before the row", int(keep[row]))
     if np.any(values <= 0):
         row = int(np.flatnonzero(values <= 0)[0])
         what = f"{table.title(parts[main].column, main)} is {values[row]:g}, not positive"
@@ -92,6 +98,9 @@ def _from_edges(
         units[role] = part.unit or units[main]
         both.append(to_um(table.columns[part.column].values[keep], units[role]))
     low, high = np.minimum(*both), np.maximum(*both)
+    gaps = int(np.isnan(high - low).sum())
+    if gaps:
+        notes.append(f"{table.path}: no bin edges in {gaps} row{'s' if gaps > 1 else ''}")
     half, middle = (high - low) / 2, (low + high) / 2
     if main == "low_edge":
         return middle, np.nan_to_num(half)

@@ -61,28 +61,28 @@ WORDS = {
     "max": "max maximum to red",
     "edge+min": "start begin left",
     "edge+max": "end stop right",
-    "low": "low lower lo minus neg negative down dn dw downward lowerr",
-    "up": "up upper upp plus pos positive hi high upward uperr",
+    "low": "low lower lo minus neg negative down dn dw downward lowerr 16 16th q16 p16",
+    "up": "up upper upp plus pos positive hi high upward uperr 84 84th q84 p84",
     "depth": "depth depths trdepth tdepth trandep transitdepth transitdepths td dppm depthppm "
-    "rprs2 rp2rs2 absorption yval",
+    "rprs2 rp2rs2 rp2 absorption yval plntransdep",
     "transit": "tr tran trans transit transits transmission tspec transmspec spectrum spec "
     "transpec",
-    "ratio": "rprs rpr rors ror ratror rrat radiusratio",
+    "ratio": "rprs rpr rors ror ratror rrat radiusratio plnratror",
     "error": "err errs error errors unc uncs uncert uncerts uncertainty uncertainties sigma sig "
     "sigmas std stds stddev stdev stdv σ deviation precision 1sigma 1σ sd rms errorbar "
     "errorbars dev",
     "depth+error": "derr deptherr deptherror dpptherr depthunc yerr yunc deptherrs derror "
     "tderr trerr ddepth trandeperr trdeptherr dppmerr",
-    "depth+error+up": "trandeperr1 yerrupp yerrup yerrpos yerrhigh depthup derrup",
-    "depth+error+low": "trandeperr2 yerrlow yerrlo yerrneg derrlow",
+    "depth+error+up": "trandeperr1 plntransdeperr1 yerrupp yerrup yerrpos yerrhigh depthup derrup",
+    "depth+error+low": "trandeperr2 plntransdeperr2 yerrlow yerrlo yerrneg derrlow",
     "ratio+error": "rprserr rprserror rprsunc rorerr",
-    "ratio+error+up": "ratrorerr1",
-    "ratio+error+low": "ratrorerr2",
+    "ratio+error+up": "ratrorerr1 plnratrorerr1",
+    "ratio+error+low": "ratrorerr2 plnratrorerr2",
     "error+up": "errpos errup errupp errupper errhi errhigh errplus errp uncup uncupper "
     "sigmaup errorup errorupper errorplus errorpos ep eup",
     "error+low": "errneg errlow errlo errlower errminus errm errdown uncdown unclow unclower "
     "sigmalow errorlow errorlower errorminus errorneg em elow",
-    "limit": "trandeplim lim ulim",
+    "limit": "trandeplim plntransdeplim plnratrorlim lim ulim",
     "instrument": "instrument instruments inst instr instname instrname instrumentname detector "
     "detectors det grating disperser mode telescope facility dataset observatory nrs",
     "filter": "filter bandpass passband band",
@@ -90,14 +90,16 @@ WORDS = {
     "quality": "quality flag flags dq dqflag mask masked bad badpix badpixel badpixels outlier "
     "outliers rejected qflag ignore ignored",
     "good": "good valid use used ok",
-    "planet": "planetname plname",
+    "planet": "planetname plname plntname",
     "ignored": "ecl eclipse emission fpfs fp model models fit bestfit residual residuals ecldepth "
-    "resolution snr flux chi2 authors author url reference ref bibcode doi link comment comments",
+    "resolution snr flux chi2 authors author url reference ref reflink bibcode doi link comment "
+    "comments covariance cov correlation",
     "difference": "relative differential rel diff difference",
 }
 #: Words that say nothing about the role, and do not tell spectra apart.
 FILLERS = (
-    "of in the and column columns col value values val data observed obs measured median mean best "
+    "of on in the and column columns col value values val data observed obs measured median mean "
+    "best 50 50th q50 p50 "
     " pl planet planetary number no 1 sq squared radius length with for per array is units unit "
     " name star stellar exoplanet points point pixel pixels"
 )
@@ -106,6 +108,7 @@ EXACT = {
     "x": "wavelength",
     "y": "depth",
     "dx": "half_width",
+    "rprs_data2": "depth",  # PICASO's tutorials, of (Rp/Rs)^2
     "rp_value": "rp_rs",  # Eureka!, whose rp is in stellar radii
     "rp_errorneg": "error_low",
     "rp_errorpos": "error_up",

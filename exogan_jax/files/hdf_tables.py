@@ -23,9 +23,13 @@ def _groups(file: Any) -> Iterator[Any]:
     """The groups of an HDF5 file that hold arrays, links to other files not followed."""
     import h5py
 
-    waiting = [file]
+    waiting, seen = [file], set()
     while waiting:
         group = waiting.pop(0)
+        address = h5py.h5o.get_info(group.id).addr
+        if address in seen:  # a group within itself
+            continue
+        seen.add(address)
         inside = [
             group[name]
             for name in group

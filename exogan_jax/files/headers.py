@@ -83,6 +83,20 @@ def model_layout(name_or_path: str | os.PathLike[str] | None = None) -> Layout:
     return layout_of(read_header(path), path)
 
 
+def n_compared(
+    name_or_path: str | os.PathLike[str] | None = None, likelihood: str = "gaussian"
+) -> int | None:
+    """How many of its layout's first wavelengths a model can be compared at; None for all, as where
+    its networks draw levels. Pixels lack the layout's last few (`Layout.n_usable`). Raises as
+    `files.weights.load_model`.
+    """
+    path = model_path(name_or_path)
+    layout = layout_of(read_header(path), path)
+    with safe_open(path, framework="numpy") as file:
+        levels = "error/level" in file.keys()  # noqa: SIM118
+    return None if levels and likelihood != "paper" else layout.n_usable
+
+
 def model_card(name_or_path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
     """The card of a model: how it was trained, and how well it does. Raises as `load_model`."""
     card = json.loads(read_header(model_path(name_or_path))["card"])

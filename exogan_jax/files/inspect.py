@@ -122,14 +122,14 @@ def inspect_files(
     """
     spectra: list[Spectrum] = []
     bad = 0
-    grid, n_usable = layout.wavelength_um, layout.n_usable
+    grid = layout.wavelength_um
     for file in files:
         try:
             if choices.get("select") is None:
                 rest = {key: value for key, value in choices.items() if key != "select"}
-                found = read_spectra(file, grid, n_usable=n_usable, **rest)
+                found = read_spectra(file, grid, **rest)
             else:
-                found = [read_spectrum(file, grid, n_usable=n_usable, **choices)]
+                found = [read_spectrum(file, grid, **choices)]
         except SpectrumError as error:
             complain(error)
             bad += 1
@@ -138,6 +138,8 @@ def inspect_files(
             averaged = averaged_spectrum(spectrum, grid)
             notes = (*averaged.notes, *notes_for(averaged, layout))
             text = report(spectrum._replace(notes=notes))
+            if len(found) > 1:
+                text = f"{spectrum.name}, one of {len(found)}: see --select\n{text}"
             print(text.encode(errors="backslashreplace").decode(), end="\n\n", flush=True)
         spectra += found
     if png and spectra:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from exogan_jax.files.columns import DIFFERENCE, EXACT, FILLERS, IGNORED, UNKNOWN, WORDS
-from exogan_jax.files.units import split_unit
+from exogan_jax.files.units import LENGTHS, split_unit
 
 _TAGS: dict[str, frozenset[str]] = {}
 for _joint, _listed in WORDS.items():
@@ -23,6 +23,7 @@ _RATIO = re.compile(
     rf"r_?(?:s(?:tar)?|\*|⋆|★)(?![a-z])({_SQUARE})?\s*[)\]]*\s*({_SQUARE})?",
     re.IGNORECASE,
 )
+_LATEX = re.compile(r"\\(?:mathrm|mathit|rm|it|text\w*|,|;|!|left|right)(?![a-z])\s*")
 
 
 class Named(NamedTuple):
@@ -36,7 +37,8 @@ class Named(NamedTuple):
 
 def _words(name: str) -> list[str]:
     """The words of a name, Rp/Rs and its square as rprs and rprs2."""
-    plain = re.sub(r"[$\\{}]|mathrm|\\rm|text(?=\{)", "", unicodedata.normalize("NFKC", name))
+    plain = re.sub(_LATEX, "", unicodedata.normalize("NFKC", name))
+    plain = re.sub(r"[$\\{}]", "", plain)
     plain = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain)
     plain = _RATIO.sub(lambda m: " rprs2 " if any(m.groups()) else " rprs ", plain)
     plain = re.sub(r"(?i)\brp(\^|\*\*)2", " rprs2 ", plain)
@@ -143,7 +145,11 @@ def describe(name: str) -> Named:
             tags.add("low")
     if "dppm" in exact and not unit:
         unit = "ppm"
+    if tags == {"bin"} and unit in LENGTHS:
+        tags.add("width")  # bin_um: no number of a bin has a unit
     role = _role(tags)
+    if role == "rp_rs" and words[-1] == "2":  # squared, or the second of several?
+        role = UNKNOWN
     if role == UNKNOWN:
         label = []
     of = ""

@@ -77,7 +77,9 @@ def _check_depths(judge: _Judge) -> None:
     middle = float(np.median(depth))
     first = f"{title} is {depth[0]:.3g} as a fraction (read in {unit})"
     likely = [
-        name for name, factor in DEPTHS.items() if 1e-4 <= middle / DEPTHS[unit] * factor <= 0.05
+        name
+        for name, factor in DEPTHS.items()
+        if name != unit and 1e-4 <= middle / DEPTHS[unit] * factor <= 0.05
     ]
     name = likely[0] if likely else "UNIT"
     remedy = f"if the unit is another, say --units {'depth' if 'depth' in units else 'rp_rs'}="

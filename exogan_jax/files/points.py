@@ -44,7 +44,8 @@ def _kept_rows(table: Table, reading: Reading, notes: list[str]) -> np.ndarray:
     n = len(table.rows)
     keep = np.ones(n, bool) if reading.rows is None else np.isin(np.arange(n), reading.rows)
     needed = [r for r in VALUE_ROLES if r in reading.parts]
-    needed += [r for r in ("wavelength", "wavenumber") if r in reading.parts][:1] or ["low_edge"]
+    centres = [r for r in ("wavelength", "wavenumber") if r in reading.parts]
+    needed += centres[:1] or ["low_edge", "high_edge"]
     values = {r: table.columns[p.column].values for r, p in reading.parts.items()}
 
     def leave_out(bad: np.ndarray, why: str) -> None:

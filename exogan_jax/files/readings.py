@@ -25,12 +25,12 @@ def _readings(table: Table, columns: str | None, units: str | None) -> list[Read
         readings = [_positional_with_units(table, units)]
     else:
         readings = [positional_reading(table)]
-    if units is not None:
-        chosen = chosen_units(table, units, columns)
-        readings = [with_choices(table, reading, chosen) for reading in readings]
     split: list[Reading] = []
     for reading in readings:
-        split += _by_planet(table, reading)
+        split += _by_planet(table, reading, choose=columns is None)
+    if units is not None:
+        chosen = chosen_units(table, units, columns)
+        split = [with_choices(table, reading, chosen) for reading in split]
     return split
 
 
@@ -46,8 +46,10 @@ def _positional_with_units(table: Table, units: str) -> Reading:
     return positional_reading(replace(table, columns=tuple(columns)))
 
 
-def _by_planet(table: Table, reading: Reading) -> list[Reading]:
-    """A reading for each planet that the table names."""
+def _by_planet(table: Table, reading: Reading, choose: bool) -> list[Reading]:
+    """A reading for each planet that the table names; with `choose`, of the columns that hold
+    most of its points: archives have the depths of some and Rp/Rs of others.
+    """
     part = reading.parts.get("planet")
     if part is None or table.columns[part.column].numeric:
         return [reading]
@@ -56,9 +58,15 @@ def _by_planet(table: Table, reading: Reading) -> list[Reading]:
     if len(found) < 2:
         return [reading]
     label = f"{reading.label} " if reading.label else ""
-    return [
-        replace(reading, label=label + name, rows=np.flatnonzero(names == name)) for name in found
-    ]
+    out = []
+    for name in found:
+        rows = np.flatnonzero(names == name)
+        own = reading
+        if choose:
+            same = [r for r in named_readings(table, rows) if r.label == reading.label]
+            own = same[0] if same else reading
+        out.append(replace(own, label=label + name, rows=rows))
+    return out
 
 
 def readings_of(path: Path, columns: str | None, units: str | None) -> list[tuple[Table, Reading]]:

@@ -11,7 +11,7 @@ import numpy as np
 from exogan_jax.files.columns import DIFFERENCE, IGNORED
 from exogan_jax.files.names import Named, describe
 from exogan_jax.files.tables import Table
-from exogan_jax.files.text import quoted
+from exogan_jax.files.text import quoted, shown
 from exogan_jax.files.units import DEPTHS, LENGTHS, WAVENUMBER, parse_unit
 
 LENGTH_ROLES: tuple[str, ...] = (
@@ -54,7 +54,7 @@ class Reading:
 def listing(table: Table, indices: Iterable[int] | None = None, most: int = 8) -> str:
     """The names of columns, for a message."""
     chosen = list(range(len(table.columns)) if indices is None else indices)
-    names = [quoted(table.columns[i].name or f"column {i + 1}")[1:-1] for i in chosen]
+    names = [shown(table.columns[i].name or f"column {i + 1}") for i in chosen]
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
@@ -79,7 +79,7 @@ def _first(found: list[tuple[int, Named]], role: str, label: str) -> int | None:
     """The first column of this role: one with the label, or else one without."""
     for wanted in dict.fromkeys((label, "")):
         for index, named in found:
-            if named.role == role and named.label == wanted:
+            if named.role == role and named.label.casefold() == wanted.casefold():
                 return index
     matches = [index for index, named in found if named.role == role]
     return matches[0] if len(matches) == 1 else None
@@ -91,7 +91,7 @@ def _errors(
     """The error columns (role -> index) of a depth or Rp/Rs column, {} if there are none."""
     of = "depth" if value[1].role == "depth" else "rp_rs"
     fitting = [(i, n) for i, n in found if n.role.startswith("error") and n.of in ("", of)]
-    labelled = [(i, n) for i, n in fitting if n.label == value[1].label]
+    labelled = [(i, n) for i, n in fitting if n.label.casefold() == value[1].label.casefold()]
     chosen = labelled or (fitting if alone else [(i, n) for i, n in fitting if not n.label])
     specific = [(i, n) for i, n in chosen if n.of == of]
     chosen = specific or chosen
@@ -111,14 +111,21 @@ def _errors(
     return {"error": out["error"]} if "error" in out else out
 
 
-def _complete(table: Table, index: int, errors: dict[str, int]) -> int:
-    """How many rows have a value and its errors."""
+def _complete(
+    table: Table, index: int, errors: dict[str, int], rows: np.ndarray | None = None
+) -> int:
+    """How many rows, of all or some, have a value and its errors."""
     columns = [table.columns[i].values for i in (index, *errors.values())]
-    return int(np.sum(np.all([np.isfinite(x) for x in columns if x.dtype.kind == "f"], axis=0)))
+    held = np.all([np.isfinite(x) for x in columns if x.dtype.kind == "f"], axis=0)
+    return int(np.sum(held if rows is None else held[rows]))
 
 
-def named_readings(table: Table) -> list[Reading]:
+def named_readings(table: Table, rows: np.ndarray | None = None) -> list[Reading]:
     """The spectra of a table whose columns have names, at least one.
+
+    Args:
+      table: as read.
+      rows: those that matter, where a value is in one column or another; None for all.
 
     Raises:
       SpectrumError: no wavelengths, depths or errors among the names.
@@ -142,7 +149,7 @@ def named_readings(table: Table) -> list[Reading]:
     for value in values:
         errors = _errors(table, found, value, len(labels) == 1)
         if errors:
-            complete = _complete(table, value[0], errors)
+            complete = _complete(table, value[0], errors, rows)
             options.setdefault(value[1].label, []).append((complete, *value, errors))
         else:
             without.append(value[0])
@@ -168,6 +175,7 @@ def named_readings(table: Table) -> list[Reading]:
                 columns[role] = index
         columns.update(_instrument(table, found))
         parts = parts_of(table, columns, found)
+        _check_twins(table, parts)
         used |= {part.column for part in parts.values()}
         readings.append(Reading(parts, label))
     unused = [
@@ -180,6 +188,18 @@ def named_readings(table: Table) -> list[Reading]:
     if without:
         notes.append(f"{table.path}: left out, having no errors: {listing(table, without, 4)}")
     return [replace(reading, notes=tuple(notes)) for reading in readings]
+
+
+def _check_twins(table: Table, parts: dict[str, Part]) -> None:
+    """Refuses a column that is used where another of its name holds other values."""
+    for role, part in parts.items():
+        mine = table.columns[part.column]
+        for index, other in enumerate(table.columns):
+            if index == part.column or other.name.casefold() != mine.name.casefold():
+                continue
+            if not np.array_equal(mine.values, other.values, equal_nan=mine.numeric):
+                both = f"columns {part.column + 1} and {index + 1} are both {shown(mine.name)}"
+                table.fail(f"{both}, with different values", f"say --columns {role}=NUMBER,...")
 
 
 def _instrument(table: Table, found: list[tuple[int, Named]]) -> dict[str, int]:

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from exogan_jax.files.text import decode_lines, fail, quoted, read_bytes
+from exogan_jax.files.text import decode_lines, fail, read_bytes, shown
 
 #: First bytes -> what the file is, for formats that are not read.
 _OTHERS = {
@@ -78,7 +78,7 @@ class Table:
     def title(self, index: int, role: str = "") -> str:
         """How to call a column in a message: "column 2 (depth)", by its name or else its role."""
         name = self.columns[index].name or role
-        return f"column {index + 1}" + (f" ({quoted(name)[1:-1]})" if name else "")
+        return f"column {index + 1}" + (f" ({shown(name)})" if name else "")
 
     def fail(self, problem: str, remedy: str = "", row: int | None = None) -> NoReturn:
         """Raises a `SpectrumError` that names the file and the row."""

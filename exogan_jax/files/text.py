@@ -91,3 +91,8 @@ def parse_number(token: str) -> float | None:
 def quoted(token: str) -> str:
     """The token in quotes, escaped and cut to a length that suits an error message."""
     return repr(token if len(token) <= 24 else token[:21] + "...")
+
+
+def shown(name: str) -> str:
+    """The name of a column as a message has it: cut, without what a terminal would obey."""
+    return quoted(name)[1:-1].replace("\\\\", "\\")

@@ -18,6 +18,7 @@ from exogan_jax.files.text import fail, quoted
 from exogan_jax.files.units import parse_unit, split_unit
 
 _LONGEST_HEADER = 4000
+_MARKUP = re.compile(r"\\?\b(?:colhead|textbf|textit)\{((?:[^{}]|\{[^{}]*\})*)\}")
 _QUOTED = re.compile(r'"([^"]*)"|\'([^\']*)\'|(\S+)')
 
 
@@ -42,6 +43,7 @@ def split(line: str, delimiter: str) -> list[str]:
 
 def _header_fields(line: str, n: int) -> Iterator[list[str]]:
     """The ways to cut a header into n names (or, last, into fewer)."""
+    line = _MARKUP.sub(r"\1", line.removeprefix("tablehead{"))
     ways = []
     for delimiter in ("|", ",", ";", "&", "\t", "  ", ""):
         if delimiter.strip() and delimiter not in line:
@@ -121,41 +123,66 @@ def _numbered(comments: list[str], n: int) -> list[str] | None:
     return names if n > 1 and start in (0, 1) and all(names) and _score(names) else None
 
 
+def _described(comments: list[str]) -> dict[str, str]:
+    """Name -> unit from comments such as "COLUMN bandwidth: Band Width [microns]"."""
+    found: dict[str, str] = {}
+    for line in comments:
+        match = re.match(r"(?:column\s+)?([\w^/*+-]+)\s*:\s+(.{1,200})$", line, re.IGNORECASE)
+        pattern = r"(\([^()]*\)|\[[^\[\]]*\]|\bin\s+\S+?)[\s.]*$"
+        bracket = re.search(pattern, match[2]) if match else None
+        if match and bracket and parse_unit(bracket[1]):
+            found[match[1].casefold()] = bracket[1].strip("()[]")
+    return found
+
+
+def _with_errors(names: list[str], widths: list[int]) -> list[str]:
+    """Names of all columns, from those of fields that hold a value and its errors."""
+    out = []
+    for name, width in zip(names, widths, strict=True):
+        bare, unit = split_unit(name)
+        unit = f" ({unit})" if unit else ""
+        kinds = ["", " error"] if width == 2 else ["", " error up", " error low"]
+        out += [name, *(f"{bare}{kind}{unit}" for kind in kinds[1:width])]
+    return out
+
+
 def names_of(
     path: Path,
     before: list[tuple[int, str, bool]],
-    n: int,
+    widths: list[int],
     counted: bool,
     texts: int,
-    after: int,
 ) -> tuple[list[str], list[str]]:
     """The columns' names and units ("" where there are none).
 
     Args:
       path: for the message.
       before: (line number, text without comment sign, whether it had one) above the rows.
-      n: number of columns.
+      widths: columns that each field of a row makes: one that holds errors too makes several, which
+        may have one name.
       counted: whether the first column counts the rows, as pandas writes it without a name.
       texts: how many of the last columns hold text.
-      after: number of the column that a ± follows; its errors may have no name. 0 for none.
     """
+    n = sum(widths)
     best: tuple[int, list[str], int] = (0, [], -1)
     for i, (_, line, comment) in enumerate(before[-200:], max(0, len(before) - 200)):
         if len(line) > _LONGEST_HEADER:
             continue
+        found: tuple[int, list[str]] = (0, [])
         for names in _header_fields(line, n):
             if len(names) == n - 1 and counted and not comment:
                 names = ["", *names]
-            elif after and len(names) == n - 1:
-                unit = split_unit(names[after - 1])[1]
-                error = f"error ({unit})" if unit else "error"
-                names = [*names[:after], error, *names[after:]]
             elif not n - texts <= len(names) <= n:
                 continue
-            score = _score(names)
-            if score and score >= best[0]:
-                best = (score, names, i)
+            found = (_score(names), names)
+            if found[0]:
                 break
+        for names in _header_fields(line, len(widths)) if len(widths) < n else ():
+            if len(names) == len(widths):
+                names = _with_errors(names, widths)
+                found = max(found, (_score(names), names), key=lambda way: way[0])
+        if found[0] and found[0] >= best[0]:
+            best = (*found, i)
     if best[1]:
         names = best[1] + [""] * (n - len(best[1]))
         following = before[best[2] + 1 :][:1]
@@ -164,7 +191,11 @@ def names_of(
             fields = next(_header_fields(following[0][1], n), [])
             if len(fields) == n and all(not x or parse_unit(x) for x in fields):
                 units = [x.strip("-") for x in fields]
-        return names, units
+        described = _described([line for _, line, comment in before if comment])
+        return names, [
+            unit or ("" if split_unit(name)[1] else described.get(name.casefold(), ""))
+            for name, unit in zip(names, units, strict=True)
+        ]
     numbered = _numbered([line for _, line, comment in before if comment], n)
     if numbered:
         return numbered, [""] * n

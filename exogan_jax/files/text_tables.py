@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from exogan_jax.files.cells import decimal_commas, expanded, joined_ranges, marked, range_ends
 from exogan_jax.files.columns import IGNORED, UNKNOWN
 from exogan_jax.files.names import describe
 from exogan_jax.files.tables import MISSING, Column, Table
@@ -18,24 +19,27 @@ from exogan_jax.files.text_headers import names_of, split
 
 _LONGEST_LINE = 20_000  # no row is longer; keeps patterns from running for ever
 _LAYOUT = "give wavelength [um], depth, 1-sigma error and, if you like, bin width [um]"
-_COMMENT = re.compile(r"^\s*(?:#+|%+|!+|;+|//+|\\+|\*+(?=\s))\s?")
+# A ; before names, in a line cut by ;, is an empty first name.
+_COMMENT = re.compile(r"^\s*(?:#+|%+|!+|;+(?=\s|$)|;(?![^;]*;)|//+|\\+|\*+(?=\s))\s?")
 _RULE = re.compile(r"[\s|+=:,-]+")  # ----- or |---|---|
-_PLUS_MINUS = re.compile(r"±|\+/-|\\pm|\+-")
-_LATEX = re.compile(r"\$|\\\\\s*$")
 _LATEX_END = re.compile(r"\\\\\s*$")
-_NUMBER = r"(\d+(?:\.\d*)?|\.\d+)"
-_RANGE = re.compile(rf"{_NUMBER}\s*(?:--|[-–—])\s*{_NUMBER}")
-_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 _PYRAT_BAY = ["depth", "error", "wavelength(um)", "half_width(um)", "instrument"]
 
 
 def _is_data(line: str) -> bool:
     """Whether a line without comment sign holds a row: half of its fields are numbers."""
-    plain = _PLUS_MINUS.sub(" ", _LATEX.sub("", line))
-    fields = [x for x in re.split(r"[\s,;|&]+", plain.strip(" ,;|&\t")) if x]
-    numbers = [parse_number(x) is not None or bool(_RANGE.fullmatch(x)) for x in fields]
-    held = sum(numbers) + sum(x.casefold() in MISSING for x in fields)
-    return 2 * held >= len(fields) and any(numbers)
+    plain = marked(line).strip(" ,;|&\t")
+    ways = [re.split(r"[\s,;|&]+", plain)]
+    ways += [plain.split(sign) for sign in ",;|&\t" if plain.count(sign) > 1]
+    return any(_holds_numbers([x.strip(" \"'") for x in fields]) for fields in ways)
+
+
+def _holds_numbers(fields: list[str]) -> bool:
+    """Whether half of the fields that are not empty are numbers, or stand for some."""
+    held = [re.split("[±↑↓]", x)[0].strip("(){} ") for x in fields if x]
+    numbers = [parse_number(x) is not None or range_ends(x) is not None for x in held]
+    gaps = sum(x.casefold() in MISSING for x in held)
+    return any(numbers) and 2 * (sum(numbers) + gaps) >= len(held)
 
 
 def _delimiter(lines: list[str]) -> str:
@@ -53,6 +57,7 @@ class _Lines(NamedTuple):
 
     above: list[tuple[int, str, bool]]  # before the first row: number, text, whether a comment
     rows: list[tuple[int, str]]  # number, text
+    below: list[tuple[int, str]]  # after the last row, like it
     depth_unit: str  # that a keyword gives, or ""
     lost: list[int]  # numbers of the rows that are left out
 
@@ -77,8 +82,9 @@ def _sorted_lines(path: Path, lines: list[str]) -> _Lines:
             continue
         comment = _COMMENT.match(raw)
         if comment:
-            if not rows:
-                above.append((number, raw[comment.end() :].strip(), True))
+            if not rows:  # LaTeX has names and units in one line
+                parts = re.split(r"\\\\", raw[comment.end() :])
+                above += [(number, part.strip(), True) for part in parts if part.strip()]
             continue
         body = line.partition("#")[0].strip()
         if not rows and not _is_data(body):
@@ -90,7 +96,10 @@ def _sorted_lines(path: Path, lines: list[str]) -> _Lines:
         rows = _passbands(path, rows, bool(depth_unit))
         lost = [number for number in every if number not in {kept for kept, _ in rows}]
         above.insert(0, (0, " ".join(_PYRAT_BAY), True))
-    return _Lines(above, rows, depth_unit, lost)
+    below = []
+    while len(rows) > 1 and not _is_data(rows[-1][1]):
+        below.append(rows.pop())
+    return _Lines(above, rows, below[::-1], depth_unit, lost)
 
 
 def _passbands(path: Path, rows: list[tuple[int, str]], depths: bool) -> list[tuple[int, str]]:
@@ -112,7 +121,11 @@ def _fields(path: Path, rows: list[tuple[int, str]], delimiter: str) -> list[lis
     """The rows' fields, as many in each."""
     table = [split(line, delimiter) for _, line in rows]
     n = len(table[0])
-    for (number, line), fields in zip(rows, table, strict=True):
+    ends = [bool(delimiter) and line.endswith(delimiter) for _, line in rows]
+    n += ends[0] and any(len(fields) == n + 1 for fields in table)
+    for (number, line), fields, end in zip(rows, table, ends, strict=True):
+        if end and len(fields) == n - 1:  # its last field is empty
+            fields.append("")
         if len(fields) > n and parse_number(fields[n - 1]) is None and delimiter == "":
             fields[n - 1 :] = [" ".join(fields[n - 1 :])]  # a name with blanks ends the row
         if len(fields) != n:
@@ -156,15 +169,6 @@ def _counts(table: list[list[str]]) -> bool:
     )
 
 
-def _error_after(line: str) -> int:
-    """How many fields stand before the first ± of a row, 0 if there is none."""
-    before, sign, _ = re.sub(r"\$", "", line).partition("±")
-    for mark in ("+/-", "\\pm", "+-"):
-        if not sign:
-            before, sign, _ = re.sub(r"\$", "", line).partition(mark)
-    return len([x for x in re.split(r"[\s,;|&]+", before) if x]) if sign else 0
-
-
 def _joined(
     table: list[list[str]], names: list[str], units: list[str], delimiter: str
 ) -> tuple[list[list[str]], list[str], list[str]]:
@@ -177,13 +181,13 @@ def _joined(
     return joined, names[: last + 1], units[: last + 1]
 
 
-def text_table(path: Path, lines: list[str], sha256: str) -> Table:
+def text_table(path: Path, content: list[str], sha256: str) -> Table:
     """The table in a text's lines.
 
     Raises:
       SpectrumError: no rows, rows of different length, or a word among the numbers.
     """
-    found = _sorted_lines(path, lines)
+    found = _sorted_lines(path, content)
     rows, depth_unit, lost = found.rows, found.depth_unit, found.lost
     if not rows:
         loose = [(number, line) for number, line, comment in found.above if not comment]
@@ -196,16 +200,15 @@ def text_table(path: Path, lines: list[str], sha256: str) -> Table:
     if lost:
         listed = ", ".join(map(str, lost[:6])) + (", ..." if len(lost) > 6 else "")
         notes.append(f"{path}: left out {len(lost)} rows that name files of filters ({listed})")
-    # "0.0145 ± 0.0001" is two columns, and so it is in a table written for LaTeX.
-    after = _error_after(rows[0][1])
-    rows = [(number, _LATEX.sub("", line)) for number, line in rows]
-    delimiter = _delimiter([line for _, line in rows])
-    if after:
-        rows = [(number, _PLUS_MINUS.sub(f" {delimiter} ", line)) for number, line in rows]
-    table = _fields(path, rows, delimiter)
-    flat = [x for fields in table[:200] for x in fields if x]
-    commas = sum("," in x and bool(_DECIMAL_COMMA.fullmatch(x)) for x in flat)
-    if delimiter in (";", "\t", "|", "") and commas and 2 * commas >= len(flat):
+    if found.below:
+        number, line = found.below[0]
+        what = f"left out what follows the table (line {number}: {quoted(line)})"
+        notes.append(f"{path}: {what}")
+    lines = joined_ranges([marked(line) for _, line in rows])
+    delimiter = _delimiter(lines)
+    rows = [(number, line) for (number, _), line in zip(rows, lines, strict=True)]
+    table, widths = expanded(_fields(path, rows, delimiter))
+    if delimiter in (";", "\t", "|", "") and decimal_commas(table):
         table = [[re.sub(r"(?<=\d),(?=\d)", ".", x) for x in fields] for fields in table]
         notes.append(f"{path}: commas are taken for decimal marks")
     n = len(table[0])
@@ -213,7 +216,7 @@ def text_table(path: Path, lines: list[str], sha256: str) -> Table:
     texts = 0
     while texts < n - 1 and parse_number(table[0][n - 1 - texts]) is None:
         texts += 1
-    names, units = names_of(path, found.above, n, _counts(table), texts, after)
+    names, units = names_of(path, found.above, widths, _counts(table), texts)
     table, names, units = _joined(table, names, units, delimiter)
     n = len(names)
     if depth_unit:
@@ -225,11 +228,11 @@ def text_table(path: Path, lines: list[str], sha256: str) -> Table:
     columns: list[Column] = []
     for i, name in enumerate(names):
         cells = [fields[i] for fields in table]
-        ends = [_RANGE.fullmatch(cell) for cell in cells]
+        ends = [range_ends(cell) for cell in cells]
         if all(ends):  # a bin as "1.12-1.14"
-            for group, edge in ((1, "low edge"), (2, "high edge")):
-                side = [match[group] for match in ends if match]
-                title = f"{name or 'wavelength'} {edge}"
+            for end, edge in ((0, "low edge"), (1, "high edge")):
+                side = [both[end] for both in ends if both]
+                title = f"{name or 'wavelength'} {edge}" if any(names) else ""
                 columns.append(_column(path, i, title, units[i], side, numbers))
         else:
             columns.append(_column(path, i, name, units[i], cells, numbers))

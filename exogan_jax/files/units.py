@@ -56,7 +56,7 @@ def parse_unit(text: str) -> str | None:
     plain = unicodedata.normalize("NFKC", text).strip().strip("[]").casefold()
     if plain.startswith("(") and plain.endswith(")") and ")" not in plain[:-1]:
         plain = plain[1:-1]
-    plain = re.sub(r"[\s$\\{}_]|^in\s+", "", plain)
+    plain = re.sub(r"\\(?:mathrm|rm|text\w*)(?![a-z])|^in\s+|[\s$\\{}_]", "", plain)
     return _BY_SPELLING.get(plain)
 
 
