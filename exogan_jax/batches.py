@@ -177,8 +177,8 @@ def run_side_by_side(
     numbers = context.SimpleQueue()
     for number in range(n_jobs):
         numbers.put(number)
-    plain = batch._replace(jobs={k: _picklable(job) for k, job in batch.jobs.items()})
-    pool = ProcessPoolExecutor(n_jobs, context, start_worker, (model_name, plain, device, numbers))
+    ready = (model_name, picklable(batch), device, numbers)
+    pool = ProcessPoolExecutor(n_jobs, context, start_worker, ready)
     try:
         futures = [pool.submit(work, tasks) for tasks in chunks]
         for future in as_completed(futures):
@@ -193,6 +193,11 @@ def run_side_by_side(
         pool.shutdown(cancel_futures=True)
 
 
-def _picklable(job: rundir.Job) -> rundir.Job:
-    spectrum = job.spectrum._replace(priors=dict(job.spectrum.priors))
-    return dataclasses.replace(job, spectrum=spectrum)
+def picklable(batch: Batch) -> Batch:
+    """The same, for another process."""
+
+    def plain(job: rundir.Job) -> rundir.Job:
+        spectrum = job.spectrum._replace(priors=dict(job.spectrum.priors))
+        return dataclasses.replace(job, spectrum=spectrum)
+
+    return batch._replace(jobs={name: plain(job) for name, job in batch.jobs.items()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,7 +68,10 @@ def compute(args: argparse.Namespace, run: Run, ledger: Ledger) -> None:
                 advance(count)
 
             batches.run_here(batches.chunked(again, args.chunk), run.model, batch, written)
-            if args.jobs > 1:
+            if args.runner:
+                _on_beam(args, ledger, batch, chunks)
+                advance(sum(map(len, chunks)))
+            elif args.jobs > 1:
                 batches.run_side_by_side(
                     chunks, args.model, batch, saved, n_jobs=args.jobs, device=args.device
                 )
@@ -76,6 +79,43 @@ def compute(args: argparse.Namespace, run: Run, ledger: Ledger) -> None:
                 batches.run_here(chunks, run.model, batch, saved)
     except batches.OutOfMemory as error:
         raise UserError(error) from None
+
+
+def _on_beam(
+    args: argparse.Namespace,
+    ledger: Ledger,
+    batch: batches.Batch,
+    chunks: Sequence[Sequence[Task]],
+) -> None:
+    """Has the chunks computed by Beam's workers, and takes in what they saved."""
+    try:
+        from exogan_jax.distributed import run_on_beam
+    except ImportError as error:
+        raise UserError(
+            f"--runner: {error.name or error} is missing: pip install 'exogan-jax[beam]'"
+        ) from None
+    try:
+        run_on_beam(
+            chunks,
+            args.model,
+            batch._replace(folder=batch.folder.resolve()),
+            runner=args.runner,
+            options=args.runner_option,
+            device=args.device,
+        )
+    except Exception as error:  # Beam's own, and those of workers as text
+        ledger.add_all()
+        last = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+        raise UserError(
+            f"--runner {args.runner}: {last[0]}; what was done is kept: the same command again "
+            "goes on"
+        ) from error
+    missing = ledger.add_all()
+    if missing:
+        raise UserError(
+            f"--runner {args.runner}: {missing} spectra did not arrive in {batch.folder}: do its "
+            "workers see that folder?"
+        )
 
 
 @contextlib.contextmanager

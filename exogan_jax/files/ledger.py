@@ -193,6 +193,21 @@ class Ledger:
         self.pending.add(path)
         self.flush()
 
+    def add_all(self) -> int:
+        """Takes note of all rows that others have computed, and writes the slots that are complete;
+        returns the number of rows that are still missing.
+
+        Raises:
+          OSError: the disk is full, or cannot be written.
+        """
+        for path in sorted(self.pending.folder.glob("*.npz")):
+            if path not in self.pending.files:
+                self.pending.add(path)
+        self.flush()
+        return sum(
+            key not in self.pending.where for keys in self._expected.values() for key in keys
+        )
+
     def flush(self) -> None:
         """Writes the slots that are complete."""
         for slot, keys in list(self._expected.items()):

@@ -76,7 +76,7 @@ class Pending:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.where: dict[Key, tuple[Path, int]] = {}
-        self._files: dict[Path, list[Key]] = {}
+        self.files: dict[Path, list[Key]] = {}
         if not folder.is_dir():
             return
         for rest in folder.glob(".*.tmp"):
@@ -87,8 +87,8 @@ class Pending:
     @property
     def held(self) -> dict[int, list[Key]]:
         """Slot of the store -> the rows that were taken out of it."""
-        found = {path: re.fullmatch(r"held-(\d+)\.npz", path.name) for path in self._files}
-        return {int(match[1]): self._files[path] for path, match in found.items() if match}
+        found = {path: re.fullmatch(r"held-(\d+)\.npz", path.name) for path in self.files}
+        return {int(match[1]): self.files[path] for path, match in found.items() if match}
 
     def add(self, path: Path) -> None:
         """Takes note of a file; removes one that is damaged."""
@@ -97,7 +97,7 @@ class Pending:
         except ValueError:
             path.unlink(missing_ok=True)
             return
-        self._files[path] = keys
+        self.files[path] = keys
         self.where |= {key: (path, i) for i, key in enumerate(keys)}
 
     def take(self, keys: Iterable[Key]) -> list[dict[str, Any]]:
@@ -114,9 +114,9 @@ class Pending:
           among: rows whose files are looked at.
         """
         for path in {self.where[key][0] for key in among if key in self.where}:
-            if all(key in stored for key in self._files[path]):
+            if all(key in stored for key in self.files[path]):
                 path.unlink(missing_ok=True)
-                for key in self._files.pop(path):
+                for key in self.files.pop(path):
                     if self.where[key][0] == path:
                         del self.where[key]
 

@@ -48,6 +48,19 @@ def add_running(parser: argparse.ArgumentParser) -> None:
         "sums up",
     )
     parser.add_argument(
+        "--runner",
+        metavar="NAME",
+        help="Apache Beam's runner that does the work: FlinkRunner, SparkRunner, DataflowRunner, "
+        "or DirectRunner; its workers must see DIR (needs the extra beam)",
+    )
+    parser.add_argument(
+        "--runner-option",
+        metavar="OPTION",
+        action="append",
+        default=[],
+        help="of Beam or its runner, as --runner-option=--flink_master=HOST:PORT; repeat it",
+    )
+    parser.add_argument(
         "--keep",
         metavar="N",
         type=count,
