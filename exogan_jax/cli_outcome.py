@@ -10,6 +10,7 @@ from exogan_jax.cli_base import say
 from exogan_jax.cli_run import Run
 from exogan_jax.files import rundir
 from exogan_jax.files.folders import FEW
+from exogan_jax.files.html_report import write_report
 from exogan_jax.files.report import print_report, print_rows
 from exogan_jax.files.restore import posterior_of
 from exogan_jax.files.results import Results, read_rows
@@ -43,6 +44,8 @@ def finish(args: argparse.Namespace, run: Run, results: Results, n_bad: int) -> 
         print_report(retrieval, [run.jobs[name].truth for name in good])
     elif good:
         print_rows(read_rows(results, good, COLUMNS), run.model.layout.parameters, summary.name)
+    if args.report:
+        print(f"Report: {write_report(run.folder, results, names, args.pick)}")
     print(f"Results are in {run.folder}")
     return 2 if failed or n_bad else 1 if undrawn else 0
 

@@ -71,6 +71,19 @@ def add_running(parser: argparse.ArgumentParser) -> None:
         "--retry", action="store_true", help="try those again that failed in an earlier run"
     )
     parser.add_argument(
+        "--report",
+        action="store_true",
+        help="write report.html, one page of the run that needs no other file",
+    )
+    parser.add_argument(
+        "--pick",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a spectrum to be drawn in the report, or a pattern; repeat it (default: the worst "
+        "fits of those with flags, and the first of the others)",
+    )
+    parser.add_argument(
         "--plots", action="store_true", help="write figures of more than 20 spectra, too"
     )
 
