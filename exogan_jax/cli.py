@@ -111,8 +111,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     args = parser.parse_args(argv)
     retrieving = args.command == "retrieve"
-    if retrieving and not args.files and not args.example:
-        parser.error("name at least one spectrum FILE, or use --example")
+    if retrieving and not (args.files or args.example or args.catalogue):
+        parser.error("name at least one spectrum FILE or a --catalogue, or use --example")
     try:
         return _run(args)
     except UserError as error:

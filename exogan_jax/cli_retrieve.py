@@ -12,7 +12,10 @@ from exogan_jax.files import options
 from exogan_jax.files.folders import FEW
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from exogan_jax.cli_run import Run
+    from exogan_jax.files.catalogue_tables import CatalogueRow
     from exogan_jax.files.reading import Input, Quiet
     from exogan_jax.layout import Layout
     from exogan_jax.retrieval.priors import Resolved
@@ -57,9 +60,10 @@ def retrieve(args: argparse.Namespace) -> int:
 
 def _read(args: argparse.Namespace, layout: Layout) -> _Found:
     """Reads the spectra, and says what was read of each, or of all where they are many."""
-    from exogan_jax.files.inputs import expand, names_of
+    from exogan_jax.files.folders import distinct_names
+    from exogan_jax.files.inputs import expand
     from exogan_jax.files.planets_table import read_planets
-    from exogan_jax.files.reading import Quiet, read_all
+    from exogan_jax.files.reading import Quiet, Source, read_all, stem_of
     from exogan_jax.files.spectra import SpectrumError
 
     files, problems = expand(args.files)
@@ -71,20 +75,35 @@ def _read(args: argparse.Namespace, layout: Layout) -> _Found:
         planets = read_planets(args.planets) if args.planets else {}
     except SpectrumError as error:
         raise UserError(f"--planets: {error}") from None
-    names, n_all = names_of(files), len(files)
+    sources: list[Source] = [*files, *_rows(args.catalogue)]
+    # A run and all of its parts agree on the names.
+    names, n_all = distinct_names([stem_of(source) for source in sources]), len(sources)
     part = slice(args.part[0], None, args.part[1]) if args.part else slice(None)
-    files, names = files[part], names[part]
+    sources, names = sources[part], names[part]
     choices = options.splitting_choices(args)
     if n_all <= FEW:
-        inputs = read_all(files, names, layout, choices, planets, say)
+        inputs = read_all(sources, names, layout, choices, planets, say)
         return _Found(inputs, n_all, len(problems), None)
     from rich.console import Console
     from rich.progress import track
 
     quiet = Quiet(say)
-    each = track(files, "reading", console=Console(stderr=True))
+    each = track(sources, "reading", console=Console(stderr=True))
     inputs = read_all(each, names, layout, choices, planets, quiet)
     return _Found(inputs, n_all, len(problems), quiet)
+
+
+def _rows(catalogues: Sequence[Path]) -> list[CatalogueRow]:
+    """The rows of all catalogues."""
+    if not catalogues:
+        return []
+    from exogan_jax.files.catalogue_tables import read_catalogue
+    from exogan_jax.files.spectra import SpectrumError
+
+    try:
+        return [row for path in catalogues for row in read_catalogue(path)]
+    except SpectrumError as error:
+        raise UserError(f"--catalogue: {error}") from None
 
 
 def _prepare(found: _Found, out: Path) -> None:

@@ -15,7 +15,7 @@ _CELLS = 24  # of a panel of the corner plot, across
 
 
 def _number(x: float) -> str:
-    return f"{x:.4g}"
+    return f"{x:.0f}" if 1e3 <= abs(x) < 1e7 else f"{x:.4g}"
 
 
 def _frame(
@@ -145,13 +145,14 @@ def corner(
     url = "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
     width = d * size
     texts = "".join(
-        f'<text x="{(i + 0.1) * size:.0f}" y="{i * size - 2:.0f}">'
+        f'<text x="{(i + 1.1) * size:.0f}" y="{i * size + size * 0.6:.0f}">'
         f"{html.escape(own)} {_number(low[i])} … {_number(high[i])}</text>"
         for i, own in enumerate(names)
     )
     label = f"{name}: densities of the parameters {', '.join(names)}, and of each pair"
     return (
-        f'<svg viewBox="0 -14 {width + 110} {width + 16}" role="img" '
+        f'<svg class="corner" viewBox="0 {-size / 2:.0f} {1.6 * width:.0f} {width + size}" '
+        f'style="font-size: {size / 4.5:.1f}px" role="img" '
         f'aria-label="{html.escape(label)}">'
         f'<image href="{url}" width="{width}" height="{width}"/>{texts}</svg>'
     )

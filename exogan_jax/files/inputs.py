@@ -6,8 +6,6 @@ import glob
 from collections.abc import Sequence
 from pathlib import Path
 
-from exogan_jax.files.folders import distinct_names
-
 #: Endings of the files of a folder that are taken to be spectra.
 ENDINGS = frozenset(
     f".{ending}"
@@ -52,8 +50,3 @@ def expand(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             found = [argument]
         files |= dict.fromkeys(found)
     return list(files), problems
-
-
-def names_of(files: Sequence[str]) -> list[str]:
-    """A name for the results of each file, distinct: a run and all of its parts agree on them."""
-    return distinct_names([Path(file).stem for file in files])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from exogan_jax.files.averaging import averaged_spectrum
 from exogan_jax.files.inspect import line_of
@@ -12,9 +12,11 @@ from exogan_jax.files.planets_table import Planet, read_with
 from exogan_jax.files.spectra import Spectrum, SpectrumError, notes_for
 
 if TYPE_CHECKING:
+    from exogan_jax.files.catalogue_tables import CatalogueRow
     from exogan_jax.layout import Layout
 
 READING = "reading.txt"
+Source: TypeAlias = "str | CatalogueRow"
 
 
 class Input(NamedTuple):
@@ -27,17 +29,17 @@ class Input(NamedTuple):
 
 
 def read_all(
-    files: Iterable[str],
+    sources: Iterable[Source],
     names: Sequence[str],
     layout: Layout,
     choices: Mapping[str, Any],
     planets: Mapping[str, Planet],
     say: Callable[[str, object], None],
 ) -> list[Input]:
-    """Reads files, each a spectrum.
+    """Reads files, each a spectrum, and rows of catalogues.
 
     Args:
-      files: their paths.
+      sources: paths, or rows.
       names: for the results of each.
       layout: of the model.
       choices: see `planets_table.read_with`.
@@ -45,29 +47,42 @@ def read_all(
       say: told ("read", "note" or "error", line) of each.
     """
     found = []
-    for file, name in zip(files, names, strict=True):
+    grid, n_usable = layout.wavelength_um, layout.n_usable
+    for source, name in zip(sources, names, strict=True):
+        path = source if isinstance(source, str) else str(source.table.path)
         try:
-            spectrum = read_with(
-                planets, file, layout.wavelength_um, n_usable=layout.n_usable, **choices
-            )
-            found.append(taken(spectrum, file, name, layout, say))
+            if isinstance(source, str):
+                spectrum = read_with(planets, source, grid, n_usable=n_usable, **choices)
+            else:
+                spectrum = source.read(planets, grid, n_usable=n_usable, **choices)
+            found.append(taken(spectrum, stem_of(source), path, name, layout, say))
         except SpectrumError as error:
             say("error", error)
-            found.append(Input(name, file, None, str(error)))
+            found.append(Input(name, path, None, str(error)))
     return found
 
 
+def stem_of(source: Source) -> str:
+    """What the results of a file, or of a row, are called."""
+    return Path(source).stem if isinstance(source, str) else source.name
+
+
 def taken(
-    spectrum: Spectrum, file: str, name: str, layout: Layout, say: Callable[[str, object], None]
+    spectrum: Spectrum,
+    stem: str,
+    path: str,
+    name: str,
+    layout: Layout,
+    say: Callable[[str, object], None],
 ) -> Input:
     """A spectrum as it is retrieved: averaged to the model's grid. Says what was read."""
     say("read", line_of(spectrum))
     spectrum = averaged_spectrum(spectrum, layout.wavelength_um)
     for note in (*spectrum.notes, *notes_for(spectrum, layout)):
         say("note", note)
-    stem = Path(file).stem  # `--select` adds a label to it
+    # `--select` adds a label to it.
     label = spectrum.name[len(stem) :] if spectrum.name.startswith(stem) else ""
-    return Input(name + label, file, spectrum)
+    return Input(name + label, path, spectrum)
 
 
 class Quiet:

@@ -22,6 +22,15 @@ def add_running(parser: argparse.ArgumentParser) -> None:
     """Adds the options that say how a run is done; none of them changes an answer."""
     count = whole_number(1, 10_000)
     parser.add_argument(
+        "--catalogue",
+        metavar="TABLE",
+        type=Path,
+        action="append",
+        default=[],
+        help="spectra in one table, a row each: ECSV with lists in cells, FITS with columns of "
+        "arrays, or NetCDF along `spectrum`, with columns name, star_radius, mass, ...",
+    )
+    parser.add_argument(
         "--chunk",
         metavar="N",
         type=count,
