@@ -64,10 +64,8 @@ class CatalogueRow(NamedTuple):
         try:
             found = spectrum_of_table(self.table, grid_um, star_radius=star_radius, **choices)
         except SpectrumError as error:
-            where = f"{self.table.path}: {self.table.label}:"
-            raise SpectrumError(
-                f"{where} {str(error).removeprefix(f'{self.table.path}: ')}"
-            ) from None
+            path, why = self.table.path, str(error).removeprefix(f"{self.table.path}: ")
+            raise SpectrumError(f"{path}: {self.table.label}: {why}") from None
         found = with_planet(split_at(found, split, offsets), planet)
         # Another row of the file is nothing to this one.
         return found._replace(name=self.name, sha256=reading_sha256(found))
@@ -180,7 +178,7 @@ def _holds_arrays(column: Any) -> bool:
 def _column(path: Path, table: AstropyTable, name: str, row: int, spectrum: str) -> Column:
     """One cell as a column of the spectrum's own table."""
     cell = table[name][row]
-    values = np.ma.filled(np.ma.asarray(cell, float), np.nan) if _is_number(cell) else None
+    values: Any = np.ma.filled(np.ma.asarray(cell, float), np.nan) if _is_number(cell) else None
     if values is None:
         texts = [x.decode() if isinstance(x, bytes) else str(x) for x in np.ravel(cell)]
         values = np.char.strip(np.array(texts, dtype=str))
