@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from exogan_jax.files.instrument_table import instrument_table as instrument_table
     from exogan_jax.files.opacities import load_opacities as load_opacities
     from exogan_jax.files.opacities import save_opacities as save_opacities
+    from exogan_jax.files.restore import load_posterior as load_posterior
+    from exogan_jax.files.results import open_results as open_results
     from exogan_jax.files.spectra import Spectrum as Spectrum
     from exogan_jax.files.spectra import SpectrumError as SpectrumError
     from exogan_jax.files.spectra import read_spectra as read_spectra
@@ -59,6 +61,8 @@ _SOURCES = {
     "instrument_table": "exogan_jax.files.instrument_table",
     "load_model": "exogan_jax.files.weights",
     "load_opacities": "exogan_jax.files.opacities",
+    "load_posterior": "exogan_jax.files.restore",
+    "open_results": "exogan_jax.files.results",
     "read_opacities": "exogan_jax.files.user_tables",
     "read_spectra": "exogan_jax.files.spectra",
     "read_spectrum": "exogan_jax.files.spectra",

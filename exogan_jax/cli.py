@@ -8,31 +8,12 @@ bad (what could be retrieved is), 130 if interrupted.
 from __future__ import annotations
 
 import argparse
-import importlib.resources
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
 from exogan_jax import __version__
-from exogan_jax.files import options
-
-if TYPE_CHECKING:
-    from exogan_jax.files.rundir import Job
-    from exogan_jax.files.spectra import Spectrum
-    from exogan_jax.gan.model import Model
-    from exogan_jax.layout import Layout
-    from exogan_jax.retrieval.result import Posterior, Retrieval
-    from exogan_jax.retrieval.settings import Settings
-
-
-class _UserError(Exception):
-    """Something the user can put right; ends the run with one line."""
-
-
-def _say(kind: str, message: object) -> None:
-    line = " ".join(str(message).split()).encode(errors="backslashreplace").decode()
-    print(f"exogan: {kind}: {line}", file=sys.stderr, flush=True)
+from exogan_jax.cli_base import UserError, load, say
+from exogan_jax.files import options, run_options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,10 +33,27 @@ def _parser() -> argparse.ArgumentParser:
         "CSV, ECSV, IPAC, CDS, FITS, HDF5 or NetCDF; `exogan inspect FILE` shows how it is read. A "
         "file of the same name that ends in .par gives the star's radius, and measured masses, "
         "radii and temperatures as priors.",
-        epilog="Writes DIR/summary.ecsv, and posterior.nc and figures in DIR/<spectrum>/. "
+        epilog="Writes DIR/summary.ecsv and DIR/results.zarr; of up to 20 spectra posterior.nc and "
+        "figures in DIR/<spectrum>/ too, which `exogan export` and `exogan plot` make of any. "
         "A spectrum already done in DIR with the same input and options is not done again.",
     )
     options.add_retrieve(sub)
+    run_options.add_running(sub)
+    sub = commands.add_parser(
+        "export",
+        help="write files of single spectra from a run's results",
+        allow_abbrev=False,
+        description="Writes posterior.nc (NetCDF, ArviZ's schema) and fit.ecsv into DIR/<NAME>/, "
+        "from DIR/results.zarr.",
+    )
+    run_options.add_export(sub)
+    sub = commands.add_parser(
+        "plot",
+        help="draw the figures of single spectra from a run's results",
+        allow_abbrev=False,
+        description="Draws the four figures of each NAME into DIR/<NAME>/, from DIR/results.zarr.",
+    )
+    run_options.add_plot(sub)
     sub = commands.add_parser(
         "inspect",
         help="show what is read from the file of a spectrum",
@@ -69,183 +67,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _read_all(
-    files: Sequence[str], layout: Layout, choices: dict[str, Any], planets: Path | None = None
-) -> tuple[list[Spectrum], int]:
-    """The spectra that can be read, averaged to the model's grid, and the number that cannot;
-    reports what was read, and what could not be.
-    """
-    from exogan_jax.files.averaging import averaged_spectrum
-    from exogan_jax.files.inspect import line_of
-    from exogan_jax.files.planets_table import read_planets, read_with
-    from exogan_jax.files.spectra import SpectrumError, notes_for
-
-    try:
-        rows = read_planets(planets) if planets else {}
-    except SpectrumError as error:
-        raise _UserError(f"--planets: {error}") from None
-    spectra, bad = [], 0
-    for file in files:
-        try:
-            spectrum = read_with(rows, file, layout.wavelength_um, **choices)
-            _say("read", line_of(spectrum))
-            spectrum = averaged_spectrum(spectrum, layout.wavelength_um)
-            for note in (*spectrum.notes, *notes_for(spectrum, layout)):
-                _say("note", note)
-            spectra.append(spectrum)
-        except SpectrumError as error:
-            _say("error", error)
-            bad += 1
-    return spectra, bad
-
-
-def _prepare(spectra: Sequence[Spectrum], out: Path) -> list[str]:
-    """Names of the results' folders, which can be written; reports changed names."""
-    from exogan_jax.files.folders import distinct_names, make_folder
-
-    names = distinct_names([spectrum.name for spectrum in spectra])
-    for spectrum, name in zip(spectra, names, strict=True):
-        if name != spectrum.name:
-            _say("note", f"{spectrum.path}: its results go to {name}/")
-    try:
-        make_folder(out, names)
-    except ValueError as error:
-        raise _UserError(f"--out: {error}") from None
-    return names
-
-
-def _load(read: Callable[[str | None], Any], name: str | None) -> Any:
-    """A model, or its layout, by the function that reads it."""
-    try:
-        return read(name)
-    except (OSError, ValueError) as error:
-        raise _UserError(f"--model: {error}") from None
-
-
-def _compute(
-    jobs: Sequence[Job], model: Model, settings: Settings, done: dict[str, Posterior]
-) -> None:
-    """Retrieves the jobs with a progress bar; saves each result, and adds it to `done`."""
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
-
-    from exogan_jax.api import retrieve
-    from exogan_jax.files import rundir
-
-    by_name = {job.name: job for job in jobs}
-
-    def keep(chunk: Retrieval) -> None:
-        for posterior in chunk:
-            done[posterior.name] = posterior
-            rundir.save(by_name[posterior.name], posterior, settings)
-
-    columns = (SpinnerColumn(), *Progress.get_default_columns()[:2], MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task("retrieving", total=len(jobs))
-        retrieve(
-            [job.spectrum.observation for job in jobs],
-            model,
-            names=[job.name for job in jobs],
-            priors=[job.priors for job in jobs],
-            settings=settings,
-            progress=lambda count, total: bar.update(task, completed=count, total=total),
-            on_result=keep,
-        )
-
-
-def _draw(jobs: Sequence[Job], done: dict[str, Posterior]) -> int:
-    """Draws the figures; returns the number of spectra for which that failed."""
-    from rich.console import Console
-    from rich.progress import track
-
-    from exogan_jax.files import rundir
-
-    failed = 0
-    for job in track(jobs, "drawing", console=Console(stderr=True)):
-        try:
-            rundir.draw(job, done[job.name])
-        except Exception as error:  # a figure is never worth the run
-            _say("error", f"{job.name}: figures not drawn ({type(error).__name__}: {error})")
-            failed += 1
-    return failed
-
-
-def _retrieve(args: argparse.Namespace) -> int:
-    files = list(args.files)
-    if args.example:
-        files.append(str(importlib.resources.files("exogan_jax") / "assets" / "example.dat"))
-    from exogan_jax.files.headers import model_layout, n_compared
-
-    layout = _load(model_layout, args.model)
-    choices = options.splitting_choices(args)
-    choices["n_usable"] = _load(lambda name: n_compared(name, args.likelihood), args.model)
-    try:
-        given = options.given_priors(args, layout.parameters)
-    except ValueError as error:
-        raise _UserError(f"--prior: {error}") from None
-    spectra, bad = _read_all(files, layout, choices, args.planets)
-    if not spectra:
-        return 2
-    names = _prepare(spectra, args.out)
-
-    from exogan_jax.files import rundir
-    from exogan_jax.files.compiled import keep_compiled
-    from exogan_jax.files.folders import SUMMARY
-    from exogan_jax.files.posteriors import write_summary
-    from exogan_jax.files.report import print_report
-    from exogan_jax.files.significance_table import weigh_all
-    from exogan_jax.files.weights import load_model
-    from exogan_jax.retrieval.result import as_retrieval, concatenate
-
-    keep_compiled()
-    model = _load(load_model, args.model)
-    settings = options.settings_of(args).for_model(model.encoder is not None)
-    jobs, unusable = rundir.plan(
-        spectra, names, args.out, model, model_name=args.model, settings=settings, given=given
-    )
-    for line in unusable:
-        _say("error", line)
-    for job in jobs:
-        if job.priors:
-            _say("prior", f"{job.name}: {job.settings['priors']}")
-    if not jobs:
-        return 2
-    saved = {} if args.overwrite else {job.name: rundir.load(job) for job in jobs}
-    done = {name: posterior for name, posterior in saved.items() if posterior is not None}
-    if done:
-        _say(
-            "note",
-            f"{len(done)} of {len(jobs)} spectra are done already in {args.out}: "
-            "used again (--overwrite does them anew)",
-        )
-    todo = [job for job in jobs if job.name not in done]
-    try:
-        if todo:
-            _compute(todo, model, settings, done)
-        results = concatenate([as_retrieval(done[job.name]) for job in jobs])
-        known = {job.name: job.priors for job in jobs}
-        weighed = weigh_all(jobs, done, model, settings) if args.significance else None
-        write_summary(args.out / SUMMARY, results, known, weighed)
-    except OSError as error:
-        raise _UserError(f"--out: cannot write to {args.out} ({error})") from None
-    failed = 0 if args.no_plots else _draw(jobs, done)
-    if hasattr(sys.stdout, "reconfigure"):  # a terminal that lacks a character still gets its table
-        sys.stdout.reconfigure(errors="replace")
-    print_report(results, [job.truth for job in jobs])
-    print(f"Results are in {args.out}")
-    return 2 if bad or unusable else 1 if failed else 0
-
-
 def _inspect(args: argparse.Namespace) -> int:
     from exogan_jax.files.headers import model_layout, n_compared
     from exogan_jax.files.inspect import inspect_files
 
-    layout = _load(model_layout, args.model)
-    choices = options.reading_choices(args) | {"n_usable": _load(n_compared, args.model)}
+    layout = load(model_layout, args.model)
+    choices = options.reading_choices(args) | {"n_usable": load(n_compared, args.model)}
     try:
-        bad = inspect_files(args.files, layout, choices, args.png, lambda e: _say("error", e))
+        bad = inspect_files(args.files, layout, choices, args.png, lambda e: say("error", e))
     except OSError as error:
-        raise _UserError(f"--png: cannot write {args.png} ({error.strerror})") from None
+        raise UserError(f"--png: cannot write {args.png} ({error.strerror})") from None
     return 2 if bad else 0
 
 
@@ -264,7 +95,7 @@ def _other_command(name: str, argv: Sequence[str]) -> int:
         (entry,) = entry_points(group="exogan.commands", name=name)
         run = entry.load()
     except (ValueError, ImportError):
-        _say("error", f"{name}: needs the source and its extra: pip install -e '.[prep]' there")
+        say("error", f"{name}: needs the source and its extra: pip install -e '.[prep]' there")
         return 2
     return int(run(argv))
 
@@ -280,20 +111,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _other_command("data", argv[1:])
     parser = _parser()
     args = parser.parse_args(argv)
-    if args.command == "models":
-        return _models()
-    inspecting = args.command == "inspect"
-    if not inspecting and not args.files and not args.example:
-        parser.error("name at least one spectrum FILE, or use --example")
+    retrieving = args.command == "retrieve"
+    if retrieving and not (args.files or args.example or args.catalogue):
+        parser.error("name at least one spectrum FILE or a --catalogue, or use --example")
     try:
-        return _inspect(args) if inspecting else _retrieve(args)
-    except _UserError as error:
-        _say("error", error)
+        return _run(args)
+    except UserError as error:
+        say("error", error)
         return 2
     except KeyboardInterrupt:
-        again = "" if inspecting else f"; run the same command again to go on from {args.out}"
-        _say("error", f"interrupted{again}")
+        again = f"; run the same command again to go on from {args.out}" if retrieving else ""
+        say("error", f"interrupted{again}")
         return 130
+
+
+def _run(args: argparse.Namespace) -> int:
+    if args.command == "models":
+        return _models()
+    if args.command == "inspect":
+        return _inspect(args)
+    if args.command == "retrieve":
+        from exogan_jax.cli_retrieve import retrieve
+
+        return retrieve(args)
+    from exogan_jax import cli_results
+
+    return cli_results.export(args) if args.command == "export" else cli_results.plot(args)
 
 
 if __name__ == "__main__":

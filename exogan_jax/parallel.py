@@ -5,6 +5,7 @@ devices.
 inserts the communication. `mapped` compiles the steps of a `Training` of `axis_name=AXIS` with
 `jax.pmap`: each device runs its part, averages gradients and batch statistics. Both agree with
 one device to float tolerance, because every replica takes its part of the same latents.
+`use_device` is for retrievals, whose processes have a device each.
 """
 
 from __future__ import annotations
@@ -67,6 +68,28 @@ def connect(
     if any(task.isdecimal() and int(task) > 1 for task in tasks) or "," in pod:
         jax.distributed.initialize()
     return jax.process_count() > 1
+
+
+def use_device(name: str | None, number: int = 0) -> None:
+    """Computes on one device from now on.
+
+    Args:
+      name: "cpu", "gpu", "tpu", or one of several as "gpu:1"; None: what JAX chooses.
+      number: of this process among several, which share out the devices of a kind.
+
+    Raises:
+      ValueError: there is no such device; says which there are.
+    """
+    kind, _, index = (name or jax.default_backend()).partition(":")
+    try:
+        devices = jax.local_devices(backend=kind)
+    except RuntimeError:
+        devices = []
+    chosen = int(index) if index.isdecimal() else number % max(len(devices), 1)
+    if (index and not index.isdecimal()) or chosen >= len(devices):
+        there = ", ".join(f"{d.platform}:{d.id}" for d in jax.local_devices())
+        raise ValueError(f"there is no device {name!r} here; there are {there}")
+    jax.config.update("jax_default_device", devices[chosen])
 
 
 def mesh() -> Mesh:

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: Files that take half a minute or more: begun first, so that no process ends with one alone.
 LONG = (
+    "test_runs.py",
     "test_third_problem.py",
     "test_train.py",
     "test_flagged.py",
@@ -32,6 +33,9 @@ LONG = (
     "test_dataset.py",
     "test_user_tables.py",
     "test_cli.py",
+    "test_ledger.py",
+    "test_restore.py",
+    "test_html_report.py",
 )
 
 

@@ -23,7 +23,7 @@ class FakeRetrieve:
         self.model = THE_MODEL
         self.fail_after = None
 
-    def __call__(self, observations, model, *, names, priors, settings, progress, on_result):
+    def __call__(self, observations, model, *, names, priors, settings, chunk, on_result):
         self.calls.append((list(names), settings))
         self.priors.append(priors)
         assert model is self.model and len(observations) == len(names)
@@ -35,7 +35,6 @@ class FakeRetrieve:
                 *names[start : start + 2], seed=settings.seed, layout=self.model.layout
             )
             on_result(part)
-            progress(min(start + 2, len(names)), len(names))
             parts.append(part)
         return concatenate(parts)
 

@@ -23,6 +23,13 @@ RANKS = {
     "files": 4,
     "parallel": 4,
     "api": 5,
+    "batches": 6,
+    "distributed": 6,
+    "cli_base": 6,
+    "cli_run": 6,
+    "cli_outcome": 6,
+    "cli_retrieve": 6,
+    "cli_results": 6,
     "cli": 6,
     "__init__": 7,
 }

@@ -174,12 +174,22 @@ def test_good_spectra_are_retrieved_beside_bad_ones(tmp_path, capsys, fake, spec
     bad = tmp_path / "bad.dat"
     bad.write_text("1.1 x 1e-4\n")
     absent = tmp_path / "absent.dat"
-    files = [bad, spectra[0], absent, spectra[1], tmp_path]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    files = [bad, spectra[0], absent, spectra[1], empty]
     status, _, err = run(capsys, *files, "--out", tmp_path / "out")
     assert status == 2
     found = errors(err)
-    assert [str(f) in e for f, e in zip([bad, absent, tmp_path], found, strict=True)] == [True] * 3
-    assert list(QTable.read(tmp_path / "out" / "summary.ecsv")["name"]) == ["planet_a", "planet_b"]
+    wanted = [empty, bad, absent]
+    assert [str(f) in e for f, e in zip(wanted, found, strict=True)] == [True] * 3
+    table = QTable.read(tmp_path / "out" / "summary.ecsv")
+    assert list(table["name"]) == ["bad", "planet_a", "absent", "planet_b"]
+    assert [str(bad) in table["status"][0], str(absent) in table["status"][2]] == [True, True]
+    assert list(table["status"][[1, 3]]) == ["ok", "ok"]
+    assert list(np.isnan(table["temperature_q50"].value)) == [True, False, True, False]
+    # They are not tried again, and the others are there.
+    _, _, err = run(capsys, *files, "--out", tmp_path / "out")
+    assert len(fake.calls) == 1 and "4 of 4 spectra are done already" in err
 
 
 def test_second_run_reuses_what_fits(tmp_path, capsys, fake, spectra, no_figures):
@@ -305,7 +315,7 @@ def test_unusable_out(tmp_path, capsys, fake, spectra, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(posteriors, "write_summary", full)
+    monkeypatch.setattr("exogan_jax.cli_outcome.write_summary", full)
     status, _, err = run(capsys, spectra[0], "--out", tmp_path / "full")
     assert status == 2 and "No space left" in errors(err)[0] and len(errors(err)) == 1
 

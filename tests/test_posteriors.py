@@ -11,6 +11,7 @@ from fake_results import OTHER, make_observation, make_retrieval
 
 from exogan_jax.files import posteriors
 from exogan_jax.files.atomic import replacing
+from exogan_jax.files.summary import write_summary
 from exogan_jax.layout import PUBLISHED, Layout
 from exogan_jax.retrieval.flags import MEANINGS
 from exogan_jax.retrieval.result import Posterior
@@ -126,7 +127,7 @@ def test_another_netcdf_file_and_no_file(tmp_path):
 
 def test_summary_is_ecsv_with_units(tmp_path):
     retrieval = make_retrieval("a", "b")
-    posteriors.write_summary(tmp_path / "summary.ecsv", retrieval)
+    write_summary(tmp_path, retrieval.summary())
     table = QTable.read(tmp_path / "summary.ecsv", format="ascii.ecsv")
     assert list(table["name"]) == ["a", "b"]
     wanted = [f"{name}_{q}" for name in PUBLISHED.parameters.names for q in ("q16", "q50", "q84")]
@@ -139,7 +140,7 @@ def test_summary_is_ecsv_with_units(tmp_path):
 def test_summary_says_what_its_flags_mean(tmp_path):
     flags = ("poor_fit,at_bound:temperature", "")
     made = dataclasses.replace(make_retrieval("a", "b"), flags=flags)
-    posteriors.write_summary(tmp_path / "summary.ecsv", made)
+    write_summary(tmp_path, made.summary())
     table = QTable.read(tmp_path / "summary.ecsv", format="ascii.ecsv")
     assert table["flags"][0] == flags[0]
     assert set(table.meta["flags"]) == {"poor_fit", "at_bound:temperature"}

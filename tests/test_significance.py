@@ -10,8 +10,8 @@ from test_catalogue import OPTIONS
 from test_flagged import THETA, cloudy, model, observe  # noqa: F401  (fixtures)
 
 from exogan_jax import api
-from exogan_jax.files.posteriors import write_summary
 from exogan_jax.files.significance_table import read_significance, write_significance
+from exogan_jax.files.summary import write_summary
 from exogan_jax.parameters import Parameter
 from exogan_jax.retrieval import significance
 from exogan_jax.retrieval.forward_check import true_spectrum
@@ -98,7 +98,7 @@ def test_files_keep_it(tmp_path):
     write_significance(tmp_path / "none.ecsv", [])
     assert read_significance(tmp_path / "none.ecsv") == []
     results = make_retrieval("a", "b")
-    write_summary(tmp_path / "t.ecsv", results, None, {"a": made, "b": made[:1]})
-    table = QTable.read(tmp_path / "t.ecsv")
+    write_summary(tmp_path, results.summary(), None, {"a": made, "b": made[:1]})
+    table = QTable.read(tmp_path / "summary.ecsv")
     np.testing.assert_array_equal(table["log10_h2o_log_bayes"], [7.5, 7.5])
     np.testing.assert_array_equal(table["log10_co_sigma"], [-1.6, np.nan])

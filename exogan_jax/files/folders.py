@@ -6,12 +6,17 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-SUMMARY = "summary.ecsv"
+SUMMARY, PARQUET = "summary.ecsv", "summary.parquet"
+#: Runs of up to so many spectra have files and figures of each beside the store; results of more
+#: are not thrown away unless the user says so.
+FEW = 20
+#: What else lies in a folder of results.
+_TAKEN = SUMMARY, PARQUET, "results.zarr", "report.html", "reading.txt"
 
 
 def distinct_names(stems: Sequence[str]) -> list[str]:
     """A folder name for each spectrum: its file's stem, numbered if taken."""
-    taken = {SUMMARY}
+    taken = set(_TAKEN)
     names = []
     for stem in stems:
         stem = stem.encode(errors="replace").decode()  # a file's name may be no text
@@ -40,3 +45,14 @@ def make_folder(out: Path, names: Sequence[str]) -> None:
             pass
     except OSError as error:
         raise ValueError(f"cannot write to {out} ({error.strerror})") from None
+
+
+def part_folder(out: Path, part: tuple[int, int]) -> Path:
+    """Where a part of a run keeps its results."""
+    index, count = part
+    return out / f"part-{index}-of-{count}"
+
+
+def part_folders(out: Path) -> list[Path]:
+    """The folders of all parts that were begun."""
+    return sorted(path for path in out.glob("part-*-of-*") if path.is_dir())

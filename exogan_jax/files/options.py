@@ -99,7 +99,12 @@ def add_inspect(parser: argparse.ArgumentParser) -> None:
 def add_retrieve(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `exogan retrieve`."""
     count = whole_number(1, 1_000_000)
-    parser.add_argument("files", nargs="*", metavar="FILE", help="a spectrum")
+    parser.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="a spectrum, a folder of them, or a pattern such as 'spectra/*.dat'",
+    )
     parser.add_argument(
         "--example", action="store_true", help="retrieve the bundled example spectrum"
     )

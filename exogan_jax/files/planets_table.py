@@ -65,6 +65,11 @@ def read_planets(path: str | os.PathLike[str]) -> dict[str, Planet]:
         table = Table.read(path, format=form)
     except Exception as error:  # astropy raises many kinds
         raise SpectrumError(f"{path}: not a table ({str(error).splitlines()[0]})") from None
+    return planets_of(path, table)
+
+
+def planets_of(path: str | os.PathLike[str], table: Table) -> dict[str, Planet]:
+    """The rows of a table that was read from `path`. Raises as `read_planets`."""
     columns = {str(name).lower().removeprefix("planet_"): str(name) for name in table.colnames}
 
     def column(role: str) -> str | None:
@@ -161,14 +166,17 @@ def read_with(
     if star_radius is None and planet is not None:
         star_radius = planet.star_radius
     spectrum = read_spectrum(file, grid_um, star_radius=star_radius, **choices)
-    spectrum = split_at(spectrum, split, offsets)
-    if planet is not None:
-        truth = {k: v for k, v in spectrum.truth.items() if k not in planet.measured}
-        priors = {k: v for k, v in spectrum.priors.items() if k not in planet.truth}
-        return spectrum._replace(
-            truth={**truth, **planet.truth}, priors={**priors, **planet.measured}
-        )
-    if planets:
+    spectrum = with_planet(split_at(spectrum, split, offsets), planet)
+    if planets and planet is None:
         note = f"{file}: the table of planets has no row of that name"
         spectrum = spectrum._replace(notes=(*spectrum.notes, note))
     return spectrum
+
+
+def with_planet(spectrum: Spectrum, planet: Planet | None) -> Spectrum:
+    """The spectrum with what a row tells of its planet, which goes before what it has."""
+    if planet is None:
+        return spectrum
+    truth = {k: v for k, v in spectrum.truth.items() if k not in planet.measured}
+    priors = {k: v for k, v in spectrum.priors.items() if k not in planet.truth}
+    return spectrum._replace(truth={**truth, **planet.truth}, priors={**priors, **planet.measured})

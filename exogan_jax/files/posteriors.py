@@ -1,4 +1,4 @@
-"""Results as files: a summary table (ECSV) and one posterior a spectrum (NetCDF, ArviZ schema).
+"""One spectrum's posterior as a file: NetCDF, in ArviZ's schema.
 
 A posterior's groups are those of an ArviZ InferenceData, see `Retrieval.to_datatree`, with the
 observation as `observed_data`. The file's attributes are what the result depends on, and the
@@ -9,7 +9,7 @@ The draws are weighted: use `sample_stats.weight` with any statistic of them.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,50 +17,18 @@ import numpy as np
 import xarray as xr
 
 from exogan_jax.files.atomic import replacing
-from exogan_jax.files.significance_table import add_columns
 from exogan_jax.layout import Layout
 from exogan_jax.physics.observation import Observation, check
-from exogan_jax.retrieval.priors import Prior
-from exogan_jax.retrieval.result import Posterior, Retrieval
-from exogan_jax.retrieval.significance import Significance
+from exogan_jax.retrieval.result import Posterior
 from exogan_jax.retrieval.tables import DIAGNOSTICS
 
 Attributes = dict[str, str | int | float]
 
+POSTERIOR: Final = "posterior.nc"
 _ENGINE: Final = "h5netcdf"
 _GROUPS = ("posterior", "posterior_predictive", "sample_stats", "constant_data")
 _UNITS = {"wavelength_um": "um", "half_width_um": "um", "depth": "1", "sigma": "1"}
 _LAYOUT = "layout"  # name of the attribute
-
-
-def write_summary(
-    path: str | os.PathLike[str],
-    retrieval: Retrieval,
-    priors: Mapping[str, Mapping[str, Prior]] | None = None,
-    significance: Mapping[str, Sequence[Significance]] | None = None,
-) -> None:
-    """Writes `retrieval.summary()`, a row a spectrum, as an ECSV table that astropy reads.
-
-    Args:
-      path: the file to write.
-      retrieval: of all spectra.
-      priors: name of a spectrum -> parameter -> prior, in its unit; kept in the table's meta.
-      significance: name of a spectrum -> its components', as columns.
-
-    Raises:
-      OSError: the folder is missing or not writable.
-    """
-    table = retrieval.summary()
-    if significance:
-        add_columns(table, significance)
-    used = {name: own for name, own in (priors or {}).items() if own}
-    if used:
-        table.meta["priors"] = {
-            name: {parameter: str(prior) for parameter, prior in own.items()}
-            for name, own in used.items()
-        }
-    with replacing(path) as temporary:
-        table.write(temporary, format="ascii.ecsv")
 
 
 def _observed(observation: Observation, name: str) -> xr.Dataset:

@@ -86,3 +86,13 @@ def readings_of(path: Path, columns: str | None, units: str | None) -> list[tupl
     if not found:
         raise errors[0]
     return found
+
+
+def readings_of_table(table: Table, columns: str | None, units: str | None) -> list[Reading]:
+    """The spectra of ONE table that is open already.
+
+    Raises:
+      SpectrumError: it holds none, or the choices do not fit it.
+    """
+    with np.errstate(all="ignore"):
+        return _readings(table, columns, units)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -13,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exogan_jax.files import headers
-from exogan_jax.parameters import Parameter
+from exogan_jax.parameters import Parameter, Parameters
 from exogan_jax.retrieval.flags import explain, split
 from exogan_jax.retrieval.result import Posterior, Retrieval
 
@@ -59,13 +60,14 @@ def _cells(quantiles: Float[np.ndarray, "n q"], decimals: int) -> list[str]:
     return [f"{m:.{decimals}f}±{(high - low) / 2:.{decimals}f}" for low, m, high in quantiles]
 
 
-def _columns(retrieval: Retrieval, room: int) -> list[tuple[str, list[str]]]:
+def _columns(
+    quantiles: Float[np.ndarray, "n 3 d"], parameters: Parameters, room: int
+) -> list[tuple[str, list[str]]]:
     """Heading and cells of the parameters' columns, no wider than `room` with a gap after each:
     where they are, decimals are dropped, and then the last parameters.
     """
-    quantiles = retrieval.quantiles()
     errors = (quantiles[:, 2] - quantiles[:, 0]) / 2
-    names = [_short_name(p) for p in retrieval.parameters]
+    names = [_short_name(p) for p in parameters]
     # The median's, so that one spectrum that is well known does not widen them all.
     decimals = [_decimals(np.median(errors[:, [i]], axis=0), digits=1) for i in range(len(names))]
     while True:
@@ -84,19 +86,26 @@ def _columns(retrieval: Retrieval, room: int) -> list[tuple[str, list[str]]]:
             names = names[:-1]
 
 
-def many_spectra(retrieval: Retrieval, width: int) -> Table:
-    """A row a spectrum: median and half the 16-84 % interval; ! marks a flag."""
+def many_spectra(rows: Mapping[str, Any], parameters: Parameters, width: int) -> Table:
+    """A row a spectrum: median and half the 16-84 % interval; ! marks a flag.
+
+    Args:
+      rows: `name`, `quantiles` (n, 3, d), `reduced_chi2` and `flags` of them.
+      parameters: the problem's.
+      width: columns of the terminal.
+    """
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("spectrum", no_wrap=True)
-    fit = [f"{chi2:.1f}" for chi2 in retrieval.reduced_chi2]
+    fit = [f"{chi2:.1f}" for chi2 in rows["reduced_chi2"]]
     rest = max(map(len, ("chi2", *fit)))
-    columns = [*_columns(retrieval, width - rest - _NAME - 1), ("chi2", fit)]
+    room = width - rest - _NAME - 1
+    columns = [*_columns(rows["quantiles"], parameters, room), ("chi2", fit)]
     for heading, _ in columns:
         table.add_column(heading, justify="right", no_wrap=True)
     taken = sum(max(map(len, (heading, *cells))) + 1 for heading, cells in columns)
     room = max(width - taken, _NAME)
-    for i, flags in enumerate(retrieval.flags):
-        name = retrieval.names[i] + "!" * bool(flags)
+    for i, flags in enumerate(rows["flags"]):
+        name = rows["name"][i] + "!" * bool(flags)
         if len(name) > room:  # the end of a name often tells one from another
             name = f"{name[: room - 5]}…{name[-4:]}"
         table.add_row(Text(name), *(cells[i] for _, cells in columns))
@@ -126,16 +135,33 @@ def print_report(
         for flag in split(posterior.flags):
             console.print(Text(f"! {flag}: {explain(flag)}"))
         return
-    shown = retrieval[: max(console.height - 9, 5)]
-    table = many_spectra(shown, console.width)
-    console.print(table)
-    if len(retrieval) > len(shown):
-        console.print(f"... and {len(retrieval) - len(shown)} more in summary.ecsv")
-    hidden = len(retrieval.parameters) + 2 - len(table.columns)
+    rows = {
+        "name": retrieval.names,
+        "quantiles": retrieval.quantiles(),
+        "reduced_chi2": retrieval.reduced_chi2,
+        "flags": retrieval.flags,
+    }
+    print_rows(rows, retrieval.parameters, "summary.ecsv", console)
+
+
+def print_rows(
+    rows: Mapping[str, Any], parameters: Parameters, table: str, console: Console | None = None
+) -> None:
+    """Prints many spectra, see `many_spectra`, cut to the terminal's height; `table` is the file
+    with all of them.
+    """
+    console = Console() if console is None else console
+    n, most = len(rows["name"]), max(console.height - 9, 5)
+    shown = {name: values[:most] for name, values in rows.items()}
+    printed = many_spectra(shown, parameters, console.width)
+    console.print(printed)
+    if n > most:
+        console.print(f"... and {n - most} more in {table}")
+    hidden = len(parameters) + 2 - len(printed.columns)
     if hidden:
-        console.print(f"{hidden} more parameter{'s' * (hidden > 1)} in summary.ecsv")
-    if any(shown.flags):
-        console.print("! see the flags of summary.ecsv and, above its table, what they mean")
+        console.print(f"{hidden} more parameter{'s' * (hidden > 1)} in {table}")
+    if any(shown["flags"]):
+        console.print(f"! see the flags of {table} and, above its table, what they mean")
 
 
 def print_models(console: Console | None = None) -> None:

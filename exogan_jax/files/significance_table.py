@@ -59,7 +59,8 @@ def weigh(job: Job, posterior: Posterior, model: Model, settings: Settings) -> l
       OSError: the folder cannot be written.
     """
     path: Path = job.folder / SIGNIFICANCE
-    if path.exists() and path.stat().st_mtime >= job.posterior.stat().st_mtime:
+    source = job.posterior if job.posterior.exists() else None
+    if source and path.exists() and path.stat().st_mtime >= source.stat().st_mtime:
         return read_significance(path)
     found = significances(
         posterior,
@@ -69,6 +70,7 @@ def weigh(job: Job, posterior: Posterior, model: Model, settings: Settings) -> l
         priors=job.priors,
         physics=physics_of(model),
     )
+    job.folder.mkdir(exist_ok=True)
     write_significance(path, found)
     return found
 

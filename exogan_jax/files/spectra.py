@@ -21,7 +21,7 @@ from exogan_jax.files.par import Par, Truth, gases_of, read_par
 from exogan_jax.files.plausible import check_points
 from exogan_jax.files.points import Points, points_of
 from exogan_jax.files.reach import reached
-from exogan_jax.files.readings import readings_of
+from exogan_jax.files.readings import readings_of, readings_of_table
 from exogan_jax.files.roles import Reading
 from exogan_jax.files.tables import Table
 from exogan_jax.files.text import SpectrumError, fail, quoted
@@ -262,3 +262,25 @@ def notes_for(spectrum: Spectrum, layout: Layout) -> tuple[str, ...]:
 
 def _listed(labels: Sequence[str]) -> str:
     return ", ".join(labels[:6]) + (", ..." if len(labels) > 6 else "")
+
+
+def spectrum_of_table(
+    table: Table,
+    grid_um: Float[np.ndarray, " w"] | None = None,
+    *,
+    n_usable: int | None = None,
+    columns: str | None = None,
+    units: str | None = None,
+    star_radius: float | None = None,
+) -> Spectrum:
+    """The spectrum of a table that is open already; see `read_spectrum`.
+
+    Raises:
+      SpectrumError: it cannot be read, or there are several.
+    """
+    readings = readings_of_table(table, columns, units)
+    if len(readings) > 1:
+        labels = [reading.label or str(i) for i, reading in enumerate(readings, 1)]
+        problem = f"{table.label}: holds {len(readings)} spectra ({_listed(labels)})"
+        fail(table.path, problem, "say which columns are meant (--columns)")
+    return _spectrum(table, readings[0], star_radius, False, grid_um, n_usable)

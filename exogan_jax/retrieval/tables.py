@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float
 
-from exogan_jax.parameters import UNITS, Parameter
+from exogan_jax.parameters import UNITS, Parameter, Parameters
 from exogan_jax.retrieval.flags import explain, split
 
 if TYPE_CHECKING:
@@ -47,11 +49,26 @@ def summary(retrieval: Retrieval) -> QTable:
     """One row per observation: name, 16, 50 and 84 % quantiles, diagnostics, flags. What the flags
     mean that occur is in the table's `meta`.
     """
+    values = {name: getattr(retrieval, name) for name in DIAGNOSTICS}
+    return summary_of(
+        retrieval.parameters, retrieval.names, retrieval.quantiles(), values, retrieval.flags
+    )
+
+
+def summary_of(
+    parameters: Parameters,
+    names: Sequence[str],
+    quantiles: Float[np.ndarray, "n q d"],
+    diagnostics: Mapping[str, Float[np.ndarray, " n"]],
+    flags: Sequence[str],
+) -> QTable:
+    """The same of what a retrieval's posteriors come to: 16, 50 and 84 % quantiles, the
+    `DIAGNOSTICS` by their names, and flags.
+    """
     from astropy.table import QTable
 
-    table = QTable({"name": list(retrieval.names)})
-    quantiles = retrieval.quantiles()
-    for i, parameter in enumerate(retrieval.parameters):
+    table = QTable({"name": np.array(names, dtype=str)})
+    for i, parameter in enumerate(parameters):
         unit = astropy_unit(parameter)
         for k, label in enumerate(("q16", "q50", "q84")):
             column, values = f"{parameter.name}_{label}", quantiles[:, k, i]
@@ -59,13 +76,13 @@ def summary(retrieval: Retrieval) -> QTable:
             text = f"{parameter.name} [{parameter.unit}], {label[1:]} % quantile"
             table[column].info.description = text
     for name in DIAGNOSTICS:
-        table[name] = getattr(retrieval, name)
+        table[name] = diagnostics[name]
     table["predictive_p"].info.description = "share of made data that are as bad"
     table["divergence"].info.description = "fast from exact answer [nat], largest"
     table["reduced_chi2"].info.description = "of the best sample, with the data's own errors"
-    table["flags"] = np.array(retrieval.flags, dtype=str)
+    table["flags"] = np.array(flags, dtype=str)
     table["flags"].info.description = "when not to trust the row; none where there is nothing"
-    occurring = dict.fromkeys(flag for row in retrieval.flags for flag in split(row))
+    occurring = dict.fromkeys(flag for row in flags for flag in split(row))
     if occurring:
         table.meta["flags"] = {flag: explain(flag) for flag in occurring}
     return table
