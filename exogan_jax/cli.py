@@ -65,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     options.add_inspect(sub)
     commands.add_parser("models", help="list the models that ship with the package")
-    commands.add_parser("data", help="build datasets for training (`exogan data --help`)")
+    if _is_there("data"):
+        commands.add_parser("data", help="build datasets for training (`exogan data --help`)")
     return parser
 
 
@@ -252,6 +253,15 @@ def _models() -> int:
 
     print_models()
     return 0
+
+
+def _is_there(name: str) -> bool:
+    """Whether the package that brings a command is there: a wheel holds this one alone."""
+    from importlib.metadata import entry_points
+    from importlib.util import find_spec
+
+    entries = entry_points(group="exogan.commands", name=name)
+    return any(find_spec(entry.module.partition(".")[0]) is not None for entry in entries)
 
 
 def _other_command(name: str, argv: Sequence[str]) -> int:
