@@ -84,7 +84,7 @@ def significances(
     Args:
       posterior: the answer.
       observation: that it is of.
-      model, priors, settings, physics, **changes: as they were for `retrieve`.
+      model, priors, settings, physics, changes: as they were for `retrieve`.
 
     Returns:
       a `retrieval.significance.Significance` each: `parameter`, `log_bayes` (natural, with over
