@@ -155,7 +155,7 @@ def find_chunks(folder: Path) -> tuple[Path, ...]:
     """The published chunks in a folder, `chunck_2.pkgz` before `chunck_10.pkgz`.
 
     Raises:
-      FileNotFoundError: there are none.
+      FileNotFoundError: no chunks there.
     """
 
     def by_number(path: Path) -> list[Any]:

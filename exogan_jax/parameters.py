@@ -52,7 +52,7 @@ class Parameter:
     """One parameter of a problem.
 
     Raises:
-      ValueError: an unknown unit or scale, or bounds that are none.
+      ValueError: an unknown unit or scale, or bounds that are not finite and ascending.
     """
 
     name: str
@@ -168,7 +168,7 @@ class Parameters:
         """Where a parameter stands in theta.
 
         Raises:
-          ValueError: there is none of that name.
+          ValueError: no parameter has that name.
         """
         if name not in self.names:
             raise ValueError(f"no parameter {name!r}; there are {', '.join(self.names)}")

@@ -2,7 +2,7 @@
 
 python -m experiments.candidates MODEL... [--n 48] [--published exogan_osf_sample.npz]
 
-A MODEL is a shipped name or a file, with `:anywhere` after it to do without its encoder and
+A MODEL is a shipped name or a file, with `:anywhere` after it to leave out its encoder and
 `:STEPS` for another number of optimiser steps: `published:anywhere:600`. A table per problem.
 Noise-free spectra, parameters masked, by inpainting alone (the paper's likelihood). A row per model
 and set of spectra; errors of gases are those of spectra in which the gas is detectable.

@@ -1,9 +1,9 @@
 """Is a gas, a cloud, a haze there? The Bayes factor of the model with it over the one without.
 
-Where the posterior reaches down to amounts that no data see, the ratio of the densities of prior
-and posterior there is that factor (Savage and Dickey; Verdinelli & Wasserman 1995, J. Am. Stat.
-Assoc. 90, 614): amounts next to the bound are as good as none. Where it does not, the spectrum is
-retrieved once more without, and the evidences are compared.
+Where the posterior reaches down to undetectable amounts, the Bayes factor is the ratio of the
+prior's and the posterior's density there (Savage and Dickey; Verdinelli & Wasserman 1995, J. Am.
+Stat. Assoc. 90, 614): amounts next to the bound count as none. Elsewhere the spectrum is retrieved
+again without the component, and the evidences are compared.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from exogan_jax.retrieval.priors import Fixed, Priors, Resolved, by_name, resolv
 from exogan_jax.retrieval.result import Posterior
 from exogan_jax.retrieval.settings import Settings
 
-_NONE = 1.0  # dex next to the bound that are as good as none
+_NONE = 1.0  # dex next to the bound that count as none
 _COUNTED = 30.0  # independent samples there, from which their number is trusted: 18 % or better
 _FURTHEST = 600.0  # -log p that a double holds
 
