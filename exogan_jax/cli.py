@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exogan_jax import __version__
+from exogan_jax.extra_commands import is_there
 from exogan_jax.files import options
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     options.add_inspect(sub)
     commands.add_parser("models", help="list the models that ship with the package")
-    if _is_there("data"):
+    if is_there("data"):
         commands.add_parser("data", help="build datasets for training (`exogan data --help`)")
     return parser
 
@@ -253,15 +254,6 @@ def _models() -> int:
 
     print_models()
     return 0
-
-
-def _is_there(name: str) -> bool:
-    """Whether the package that brings a command is there: a wheel holds this one alone."""
-    from importlib.metadata import entry_points
-    from importlib.util import find_spec
-
-    entries = entry_points(group="exogan.commands", name=name)
-    return any(find_spec(entry.module.partition(".")[0]) is not None for entry in entries)
 
 
 def _other_command(name: str, argv: Sequence[str]) -> int:

@@ -262,5 +262,5 @@ class TestCommand:
         assert "build datasets" in help_text()
         # As in a wheel, which declares the command and does not hold its package.
         elsewhere = EntryPoint("data", "no_such_package.build:main", "exogan.commands")
-        monkeypatch.setattr("importlib.metadata.entry_points", lambda **query: (elsewhere,))
+        monkeypatch.setattr("exogan_jax.extra_commands.entry_points", lambda **query: (elsewhere,))
         assert "build datasets" not in help_text()
