@@ -83,7 +83,7 @@ def significances(
 
     Args:
       posterior: the answer.
-      observation: that it is of.
+      observation: that was retrieved.
       model, priors, settings, physics, changes: as they were for `retrieve`.
 
     Returns:

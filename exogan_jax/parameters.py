@@ -165,7 +165,7 @@ class Parameters:
         return _constant([p.upper for p in self.entries])
 
     def index(self, name: str) -> int:
-        """Where a parameter stands in theta.
+        """Index of a parameter in theta.
 
         Raises:
           ValueError: no parameter has that name.
@@ -175,7 +175,7 @@ class Parameters:
         return self.names.index(name)
 
     def index_of_role(self, role: str) -> int | None:
-        """Where the parameter of a role stands in theta, None if there is none."""
+        """Index of the parameter of a role in theta, None without one."""
         return self.roles.index(role) if role in self.roles else None
 
     def to_unit(self, theta: Any) -> Float[Any, "*n d"]:

@@ -141,7 +141,9 @@ def main(argv: list[str] | None = None) -> None:
         folder = last.split(": ")[0]
         for batch_size, steps in ((256, 1), (256, 20), (1024, 20)):
             rate = reading_rate(folder, batch_size, steps, 5.0)
-            console.print(f"reading, batches of {batch_size}, {steps} at a time: {rate:.0f} a s")
+            console.print(
+                f"reading, batches of {batch_size}, {steps} at a time: {rate:.0f} spectra/s"
+            )
     finally:
         if not kept:
             shutil.rmtree(root)

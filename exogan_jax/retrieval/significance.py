@@ -45,7 +45,7 @@ def is_component(parameter: Parameter) -> bool:
 
 
 def absent(parameter: Parameter) -> float:
-    """The value that is as good as none: a cloud as deep as can be, of the others the least."""
+    """The bound that counts as none: of a cloud the deepest, of the others the least."""
     return parameter.upper if parameter.role == "cloud_top" else parameter.lower
 
 
@@ -103,8 +103,8 @@ def significances(
 
     Args:
       posterior: the answer.
-      observation: that it is of.
-      model: that it is from.
+      observation: that was retrieved.
+      model: that it was retrieved with.
       settings: of the retrieval, and of another one without a component where that is needed.
       priors: the observation's.
       physics: as for `catalogue.retrieve`.
