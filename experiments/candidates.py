@@ -5,7 +5,8 @@ python -m experiments.candidates MODEL... [--n 48] [--published exogan_osf_sampl
 A MODEL is a shipped name or a file, with `:anywhere` after it to leave out its encoder and
 `:STEPS` for another number of optimiser steps: `published:anywhere:600`. Prints one table per
 problem, for noise-free spectra, parameters masked, by inpainting alone (the paper's likelihood),
-with one row per model and set of spectra; errors of gases are those of spectra in which the gas is detectable.
+with one row per model and set of spectra. Errors of gases are those of spectra in which the gas is
+detectable.
 """
 
 from __future__ import annotations
