@@ -38,7 +38,7 @@ myst_heading_anchors = 3
 nb_execution_mode = "force"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_timeout = 900  # of a cell, on a busy machine
 nb_merge_streams = True
 
 autodoc_member_order = "bysource"
