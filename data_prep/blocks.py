@@ -1,8 +1,8 @@
-"""Blocks of a dataset on their way to it: written once each, whole or not at all, in any order and
-by any process; then put together.
+"""Blocks of a dataset: each is written once, whole or not at all, in any order and by any process;
+then all are put together.
 
 STAGE/plan.json                              what is being built
-STAGE/block-00012-train.array_record, ...    the files of a block, one a split
+STAGE/block-00012-train.array_record, ...    the files of a block, one per split
 STAGE/block-00012.json                       written last: the block is done
 """
 

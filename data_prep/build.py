@@ -5,7 +5,7 @@ exogan data build simulated --layout FILE.json ...     # of another problem, see
 exogan data build osf --chunks FOLDER --data-dir DIR --processes 2
 
 Killed, it goes on where it was when the same command is given again. With --part K/N, machines that
-share DIR make a part of the blocks each; a last command without it puts them together.
+share DIR each make a part of the blocks; a last command without it puts them together.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         help='simulated: "published", "planets", or a table\'s file (default: "published", with '
         '--layout "planets")',
     )
-    build.add_argument("--block", type=count, help="simulated: spectra a shard (default 10000)")
+    build.add_argument("--block", type=count, help="simulated: spectra per shard (default 10000)")
     build.add_argument("--chunks", type=Path, help="osf: folder of the chunck_*.pkgz files")
     build.add_argument(
         "--skip-bad", action="store_true", help="osf: leave out chunks that cannot be read"

@@ -51,7 +51,7 @@ class Plan(Protocol):
 def _simulator(
     opacities: str, layout: Layout, block_size: int, chunk: int
 ) -> Callable[[int, int], tuple[jax.Array, jax.Array]]:
-    """(seed, block) -> depth, theta, compiled once a process."""
+    """(seed, block) -> depth, theta, compiled once per process."""
     model = problem_model(load_opacities(opacities), layout)
 
     @jax.jit
@@ -63,7 +63,7 @@ def _simulator(
 
 
 def table_fingerprint(opacities: str) -> str:
-    """What `netcdf.fingerprint` says of a table by name or file."""
+    """The fingerprint (`netcdf.fingerprint`) of a table, by name or file."""
     load_opacities(opacities)  # says what is wrong with it
     folder = Path(exogan_jax.__file__).parent / "assets"
     path = folder / EMBEDDED[opacities] if opacities in EMBEDDED else Path(opacities)
@@ -117,7 +117,7 @@ class SimulatedPlan:
 
 @dataclasses.dataclass(frozen=True)
 class PublishedPlan:
-    """Spectra of published chunks, a block a chunk."""
+    """Spectra of published chunks, one block per chunk."""
 
     chunks: tuple[Path, ...]
     max_bytes: int = MAX_BYTES
@@ -155,7 +155,7 @@ def find_chunks(folder: Path) -> tuple[Path, ...]:
     """The published chunks in a folder, `chunck_2.pkgz` before `chunck_10.pkgz`.
 
     Raises:
-      FileNotFoundError: there are none.
+      FileNotFoundError: no chunks there.
     """
 
     def by_number(path: Path) -> list[Any]:

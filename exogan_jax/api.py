@@ -83,8 +83,8 @@ def significances(
 
     Args:
       posterior: the answer.
-      observation: that it is of.
-      model, priors, settings, physics, **changes: as they were for `retrieve`.
+      observation: that was retrieved.
+      model, priors, settings, physics, changes: as they were for `retrieve`.
 
     Returns:
       a `retrieval.significance.Significance` each: `parameter`, `log_bayes` (natural, with over

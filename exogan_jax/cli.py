@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from exogan_jax import __version__
 from exogan_jax.cli_base import UserError, load, say
+from exogan_jax.extra_commands import is_there
 from exogan_jax.files import options, run_options
 
 
@@ -63,7 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     options.add_inspect(sub)
     commands.add_parser("models", help="list the models that ship with the package")
-    commands.add_parser("data", help="build datasets for training (`exogan data --help`)")
+    if is_there("data"):
+        commands.add_parser("data", help="build datasets for training (`exogan data --help`)")
     return parser
 
 

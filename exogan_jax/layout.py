@@ -129,7 +129,7 @@ class Layout:
 
     @property
     def n_strips(self) -> int:
-        """Strips of parameters a side: with s of them an array holds 2 s + 1 parameters."""
+        """Strips of parameters per side: with s of them an array holds 2 s + 1 parameters."""
         return len(self.parameters) // 2
 
     @property

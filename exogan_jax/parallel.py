@@ -27,7 +27,7 @@ Run = Callable[[jax.Array, GANState, jax.Array, jax.Array], tuple[GANState, GANI
 
 
 class Compiled(NamedTuple):
-    """A compiled run over stacks of batches, and how its arguments get to the devices."""
+    """A compiled run over stacks of batches, and how to put its arguments on the devices."""
 
     init: Callable[[Callable[[jax.Array], GANState], jax.Array], GANState]  # init, key -> state
     place: Callable[[Any], jax.Array]  # this process's (steps, n, ...) of the whole batch
@@ -42,7 +42,7 @@ def connect(
     process: int | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> bool:
-    """Joins the processes of several hosts; call it before anything else of JAX.
+    """Connects the processes of several hosts; call it before any other JAX function.
 
     Args:
       coordinator: HOST:PORT of process 0; None finds it, and the numbers, in the environment of

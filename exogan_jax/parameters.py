@@ -52,7 +52,7 @@ class Parameter:
     """One parameter of a problem.
 
     Raises:
-      ValueError: an unknown unit or scale, or bounds that are none.
+      ValueError: an unknown unit or scale, or bounds that are not finite and ascending.
     """
 
     name: str
@@ -165,17 +165,17 @@ class Parameters:
         return _constant([p.upper for p in self.entries])
 
     def index(self, name: str) -> int:
-        """Where a parameter stands in theta.
+        """Index of a parameter in theta.
 
         Raises:
-          ValueError: there is none of that name.
+          ValueError: no parameter has that name.
         """
         if name not in self.names:
             raise ValueError(f"no parameter {name!r}; there are {', '.join(self.names)}")
         return self.names.index(name)
 
     def index_of_role(self, role: str) -> int | None:
-        """Where the parameter of a role stands in theta, None if there is none."""
+        """Index of the parameter of a role in theta, None without one."""
         return self.roles.index(role) if role in self.roles else None
 
     def to_unit(self, theta: Any) -> Float[Any, "*n d"]:

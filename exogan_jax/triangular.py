@@ -2,7 +2,7 @@
 
 JAX's own calls LAPACK on a CPU, and a program in which two such calls of many matrices run at once
 waits for ever where there are two cores: each call occupies a thread of the pool that it waits for
-(jaxlib 0.10.2, `ParallelBatchMap`). Of a dozen rows or so, these are as fast.
+(jaxlib 0.10.2, `ParallelBatchMap`). For a dozen rows or so, these are as fast.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def inverse(lower: Float[Array, "d d"]) -> Float[Array, "d d"]:
 
 @jax.default_matmul_precision("highest")
 def factor(rows: Float[Array, "n d"]) -> Float[Array, "d d"]:
-    """Upper triangular R, R.T @ R = rows.T @ rows, without forming the product, whose digits would
-    not do: by Gram and Schmidt's modified method, whose R is as good as Householder's (Bjoerck
-    1967, BIT 7, 1). The columns are independent; the diagonal is positive.
+    """Upper triangular R, R.T @ R = rows.T @ rows, without forming the product, which would lose
+    too many digits: by Gram and Schmidt's modified method, whose R is as good as Householder's
+    (Bjoerck 1967, BIT 7, 1). The columns are independent; the diagonal is positive.
     """
     column = jnp.arange(rows.shape[1])
 

@@ -74,7 +74,7 @@ def build(arguments: list[str], stage: Path) -> tuple[str, float, list[tuple[int
 
 
 def forward_rate(n: int = 10_000) -> float:
-    """Spectra a second of the forward model alone, one compiled call."""
+    """Spectra per second of the forward model alone, one compiled call."""
     physics = problem_model(load_opacities("published"), PUBLISHED)
     theta = PUBLISHED.parameters.sample(jax.random.key(0), n)
     run = jax.jit(simulate)
@@ -85,7 +85,7 @@ def forward_rate(n: int = 10_000) -> float:
 
 
 def reading_rate(folder: str, batch_size: int, steps: int, seconds: float) -> float:
-    """Spectra a second into shuffled batches."""
+    """Spectra per second, read in shuffled batches."""
     iterator = iter(stream(RecordSource(folder), batch_size=batch_size, steps=steps))
     next(iterator)
     n, began = 0, time.perf_counter()
@@ -141,7 +141,9 @@ def main(argv: list[str] | None = None) -> None:
         folder = last.split(": ")[0]
         for batch_size, steps in ((256, 1), (256, 20), (1024, 20)):
             rate = reading_rate(folder, batch_size, steps, 5.0)
-            console.print(f"reading, batches of {batch_size}, {steps} at a time: {rate:.0f} a s")
+            console.print(
+                f"reading, batches of {batch_size}, {steps} at a time: {rate:.0f} spectra/s"
+            )
     finally:
         if not kept:
             shutil.rmtree(root)

@@ -165,7 +165,7 @@ def main(argv: list[str] | None = None) -> None:
     n, ours = our_times(args.batch, args.repeats)
     median = statistics.median(ours)
     console.print(
-        f"jax {jax.__version__}: {median:.3f} s a step, best {min(ours):.3f}, {n} parameters"
+        f"jax {jax.__version__}: {median:.3f} s per step, best {min(ours):.3f}, {n} parameters"
     )
     if not args.tensorflow_python:
         return
@@ -175,7 +175,7 @@ def main(argv: list[str] | None = None) -> None:
             raise SystemExit(f"the networks differ: {n} and {m} parameters")
         name = f"tensorflow {version}{', XLA' if xla else ''}"
         other = statistics.median(theirs)
-        console.print(f"{name}: {other:.3f} s a step, best {min(theirs):.3f}")
+        console.print(f"{name}: {other:.3f} s per step, best {min(theirs):.3f}")
         console.print(f"  ratio {median / other:.2f}, of the best {min(ours) / min(theirs):.2f}")
     again = statistics.median(our_times(args.batch, args.repeats)[1])
     console.print(f"jax again: {again:.3f} s a step")

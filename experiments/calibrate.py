@@ -6,7 +6,7 @@ Planets drawn from the prior, seen by four instruments in turn; for each, how of
 each parameter hold the truth (with the binomial error of n planets), how uniform the ranks of the
 truths are (Talts et al. 2018, arXiv:1804.06788), and the expected coverage of TARP (Lemos et al.
 2023, arXiv:2302.03026), which sees all parameters together. Writes calibration.ecsv and two figures
-to DIR; killed, it goes on where it was.
+to DIR. If killed, it goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def observed(
     operator = binning_operator(centre, half, np.asarray(physics.wavelength_um, np.float64))
     depth = np.asarray(jax.jit(simulate)(physics, theta), np.float64) @ operator.T
     depth += sigma * np.random.default_rng(seed).normal(size=depth.shape)
-    # Noise must not make a small planet's depth negative, which no file has.
+    # Noise must not make a small planet's depth negative: no file has such depths.
     depth = np.maximum(depth, 1e-3 * sigma)
     return [Observation(centre, half, one, sigma) for one in depth], np.asarray(theta, np.float64)
 

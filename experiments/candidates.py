@@ -2,10 +2,11 @@
 
 python -m experiments.candidates MODEL... [--n 48] [--published exogan_osf_sample.npz]
 
-A MODEL is a shipped name or a file, with `:anywhere` after it to do without its encoder and
-`:STEPS` for another number of optimiser steps: `published:anywhere:600`. A table per problem.
-Noise-free spectra, parameters masked, by inpainting alone (the paper's likelihood). A row per model
-and set of spectra; errors of gases are those of spectra in which the gas is detectable.
+A MODEL is a shipped name or a file, with `:anywhere` after it to leave out its encoder and
+`:STEPS` for another number of optimiser steps: `published:anywhere:600`. Prints one table per
+problem, for noise-free spectra, parameters masked, by inpainting alone (the paper's likelihood),
+with one row per model and set of spectra. Errors of gases are those of spectra in which the gas is
+detectable.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def parse(text: str) -> tuple[str, bool, int | None]:
 
 
 def print_row(cells: Sequence[str]) -> None:
-    """A row of a table in Markdown, at once."""
+    """Prints a row of a Markdown table, without waiting for the others."""
     print("| " + " | ".join(cells) + " |", flush=True)
 
 

@@ -159,7 +159,7 @@ def evaluate(
 
 
 def report_generator(model: Model, physics: ForwardModel, console: Console) -> None:
-    """What the generator makes of 10,000 uniform latents."""
+    """Prints how the parameters and spectra of 10,000 uniform latents are distributed."""
     _, spectra = generated(model, jax.random.key(TEST_SEED), 10_000)
     numbers = prior_distance(np.asarray(spectra.theta), model.layout.parameters)
     ppm = consistency_ppm(Spectra(*(x[:2000] for x in spectra)), physics)

@@ -125,7 +125,7 @@ def cases(kind: str, n: int, physics: ForwardModel, seed: int) -> list[Case]:
 
 
 def is_wrong(flag: str, case: Case, parameters: Parameters) -> bool:
-    """Whether ONE flag of a planet of the model's world says what is not so."""
+    """Whether ONE flag of a planet of the model's world is wrong."""
     kind, _, name = flag.partition(":")
     if kind == AT_BOUND:
         share = parameters.to_unit(case.theta[None])[0, parameters.index(name)]
@@ -153,8 +153,8 @@ def judged(made: Sequence[Case], model: Model, physics: ForwardModel, chunk: int
 
 
 def report(made: Sequence[Case], flags: Sequence[str], parameters: Parameters) -> Table:
-    """A row a kind: how many have a flag, and how many each; those of the world that are wrong in a
-    row of their own.
+    """One row per kind of input: how many have a flag, and how many have each; wrong flags of
+    planets of the world have a row of their own.
     """
     table = Table(title="flags of each kind of input")
     for heading in ("kind", "inputs", "flagged", "with"):

@@ -76,8 +76,8 @@ def main(argv: list[str] | None = None) -> None:
         error = np.hypot(row["offset_error"][1], row["offset_error"][0])
         scores.append((taken - args.offset * 1e-6) / error)
     console.print(
-        f"offsets found: off the true one by {np.mean(scores):.2f} +- {np.std(scores):.2f} of "
-        f"their errors, {np.mean(np.abs(scores) < 1):.0%} within one"
+        f"offsets found differ from the true one by {np.mean(scores):.2f} +- {np.std(scores):.2f} "
+        f"of their errors, {np.mean(np.abs(scores) < 1):.0%} within one"
     )
 
 

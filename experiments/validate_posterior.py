@@ -4,8 +4,8 @@ of planets that are in the training of no model.
 pip install nautilus-sampler
 python -m experiments.validate_posterior [--only planets] [--seed 1]
 
-WFC3-like data (1.1-1.7 um, 50 ppm), PRISM-like (0.6-5.3 um, 30 ppm) and such as no instrument takes
-at once (0.5-15 um, 20 ppm), of one planet in each model's world; the same likelihood and prior.
+WFC3-like data (1.1-1.7 um, 50 ppm), PRISM-like (0.6-5.3 um, 30 ppm) and wider than any one
+instrument's (0.5-15 um, 20 ppm), of one planet in each model's world; same likelihood and prior.
 What is compared is the distribution of each parameter, by the Jensen-Shannon divergence of the two
 in bins that hold a tenth of the nested samples each. It has a floor: equal distributions known by n
 samples differ by about 1/n nat.

@@ -14,6 +14,7 @@ RANKS = {
     "atmosphere": 1,
     "folding": 1,
     "triangular": 0,
+    "extra_commands": 0,
     "masks": 1,
     "layout": 1,
     "aspa": 2,

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import jax
@@ -251,3 +252,15 @@ class TestCommand:
         monkeypatch.setattr("importlib.metadata.entry_points", lambda **query: ())
         assert cli.main(["data", "build"]) == 2
         assert "prep" in capsys.readouterr().err
+
+    def test_the_help_names_the_command_only_where_it_can_run(self, monkeypatch, capsys):
+        def help_text():
+            with pytest.raises(SystemExit):
+                cli.main(["--help"])
+            return capsys.readouterr().out
+
+        assert "build datasets" in help_text()
+        # As in a wheel, which declares the command and does not hold its package.
+        elsewhere = EntryPoint("data", "no_such_package.build:main", "exogan.commands")
+        monkeypatch.setattr("exogan_jax.extra_commands.entry_points", lambda **query: (elsewhere,))
+        assert "build datasets" not in help_text()

@@ -1,6 +1,6 @@
 """The R = 100 bins and their k-distributions.
 
-A bin's k-distribution is what is left of its cross-sections once they are sorted: transmission
+A bin's k-distribution is its cross-sections in ascending order: transmission
 does not ask where in the bin a line sits. Each bin keeps `len(G_WEIGHT)` values, the geometric
 means of the sorted samples over consecutive intervals of cumulative probability g.
 

@@ -26,8 +26,8 @@ def write_spectrum(
 
     Args:
       path: the file to write, its name not ending in `.par`.
-      observation: depths and errors for a star of 1 R_sun; they are divided by `star_radius`^2. The
-        names of its instruments have no commas, quotes or #.
+      observation: depths and errors for a star of 1 R_sun; they are divided by the square of
+        `star_radius`. The names of its instruments have no commas, quotes or #.
       truth: true values by role or gas; `par.truth_of` makes it of a theta.
       star_radius: in R_sun.
 

@@ -1,4 +1,4 @@
-"""The networks that ship: what they draw is not pixels, but how high each wavelength sees.
+"""The networks that ship: they draw not pixels, but the altitude that each wavelength probes.
 
 With the parameters known (anchored latents), the planet's disc and scale height h (in radii) follow
 in closed form (`atmosphere.scale_of`). In an atmosphere of falling gravity

@@ -58,7 +58,7 @@ def _kernel_gradient(
         flat = jnp.concatenate(taps, axis=-1).reshape(-1, _KERNEL**2 * channels)
         product = flat.T @ gradient.reshape(-1, features)
     else:
-        # The other way round than asked for, and then turned: faster than "io".
+        # Computed as "oi" and transposed: faster than "io".
         turned = [jnp.einsum("nhwi,nhwo->oi", tap, gradient) for tap in taps]
         product = jnp.stack(turned).transpose(0, 2, 1)
     return product.reshape(_KERNEL, _KERNEL, channels, features)

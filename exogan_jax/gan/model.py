@@ -52,7 +52,7 @@ class Model:
     generator: Any  # Flax variables
     discriminator: Any
     error: GeneratorError | LevelError  # of levels where the networks draw these
-    encoder: Any = None  # Flax variables; None: there is none
+    encoder: Any = None  # Flax variables; None: no encoder
     encoder_options: tuple[tuple[str, Any], ...] = ()  # keyword arguments of `npe.Encoder`
     name: str = dataclasses.field(default="", compare=False)
     #: Name of the table that its training spectra came from; "": not known.

@@ -1,7 +1,7 @@
-"""Adversarial training: pure functions `init` and `step` of a `Training`, which says what is played
-and how. The defaults are the paper's: Adam (2e-4, beta1 0.5), and per batch one step of the
-discriminator, then two of the generator. `r1_weight` and `ema_decay` stabilise it; `anchor_weight`
-ties latents to parameters.
+"""Adversarial training: pure functions `init` and `step` of a `Training`, which holds networks,
+objective and optimisers. The defaults are the paper's: Adam (2e-4, beta1 0.5), and per batch one
+step of the discriminator, then two of the generator. `r1_weight` and `ema_decay` stabilise it;
+`anchor_weight` ties latents to parameters.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Tree = Any  # a pytree of arrays
 
 
 class Player(NamedTuple):
-    """One network on its way: the same for both."""
+    """One network in training: the same for both."""
 
     params: Tree
     stats: Tree  # running statistics of batch normalisation, {} if there are none
@@ -47,7 +47,7 @@ class GANState(NamedTuple):
 
 
 class GANInfo(NamedTuple):
-    """Diagnostics of a step, scalars, before the update that they describe; NaN where none was."""
+    """Diagnostics of a step, scalars, before the update that they describe; NaN without one."""
 
     discriminator_loss: Array  # the objective's; the paper's is 1.386 at chance; without R1
     generator_loss: Array  # the paper's: 0.693 at chance; mean over the generator's steps
@@ -59,7 +59,7 @@ class GANInfo(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """What is played: networks, objective, optimisers and weights.
+    """The game: networks, objective, optimisers and weights.
 
     Attributes:
       networks: from `nets.networks`.

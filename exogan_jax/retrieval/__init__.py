@@ -1,1 +1,1 @@
-"""Inpainting and the posteriors that come of it."""
+"""Inpainting, and posteriors from it."""

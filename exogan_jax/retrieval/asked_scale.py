@@ -1,10 +1,10 @@
-"""The scale height and the apparent radius that the data ask for, everything else given.
+"""The scale height and apparent radius that fit the data best, all other parameters given.
 
 A spectrum of strong features fixes both to a part in a thousand, at values that depend on all
 other parameters: the posterior is a thin, bent sheet. With 1/sqrt(depth) = (1 - h y)/R the levels y
-that a generator draws of the others give h and R by linear regression. In what is left of the
-coordinates of `straight` when these are taken away the sheet is flat: 32,768 draws about an
-ensemble (`importance`) are worth 1,900-4,700 independent samples where they were worth 300-860.
+that a generator draws from the others give h and R by linear regression. When these are subtracted
+from the coordinates of `straight`, the sheet is flat: 32,768 draws about an ensemble (`importance`)
+are worth 1,900-4,700 independent samples, instead of 300-860.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from exogan_jax.retrieval.correction import shift
 from exogan_jax.retrieval.levels import LevelTarget
 from exogan_jax.retrieval.likelihood import UNIT
 
-#: Where the data know the scale height less well than to this share, they say nothing of it.
+#: Where the data fix the scale height less well than to this fraction, they say nothing about it.
 _KNOWN = 0.1
 _LEAST = 0.1  # of the reference, the smallest scale height that they ask for
 

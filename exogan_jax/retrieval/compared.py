@@ -1,5 +1,5 @@
 """What an inpainting compares, by name: depths with their errors (the default), or the pixels of an
-array (the paper's).
+array (as in the paper).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What a generator errs by about ONE posterior: a polynomial in the parameters.
+"""The generator's error near ONE posterior: a polynomial in the parameters.
 
 A generator's error is smooth, and a posterior is narrow: within it, the error of every level is
-nearly a quadratic function of the parameters. It is fitted to the forward model's own spectra of
-some samples, and what it leaves is the corrected generator's error, measured.
+nearly a quadratic function of the parameters. It is fitted to the forward model's spectra of
+some samples; the residual is the measured error of the corrected generator.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 #: Added to the mean squares of the terms: samples that repeat each other do not fix all of them.
 _RIDGE = 1e-3
-#: Samples that are to count, for each of the terms.
+#: Samples that must have weight, for each of the terms.
 _PER_TERM = 4
 _FLAT = 1e-9  # variance of a parameter that does not vary, of [-1, 1]
 #: The polynomial goes no further than so many standard deviations a root of the dimension.
@@ -41,13 +41,13 @@ def _n_terms(d: int) -> int:
 
 
 def shift(correction: Correction, anchor: Float[Array, " d"]) -> Float[Array, " k"]:
-    """To be added to the levels (k,) of ONE drawing, of parameters scaled to [-1, 1]."""
+    """Correction of the levels (k,) of ONE drawing; its parameters are scaled to [-1, 1]."""
     u = jnp.asarray(correction.whiten) @ (anchor - correction.centre)
     return _terms(u) @ correction.coefficient
 
 
 def _terms(u: Float[Any, "*b d"]) -> Float[Any, "*b term"]:
-    """1, u and its products, of places that are not far off; NumPy's in double precision."""
+    """1, u and its products, with u limited in length; NumPy arrays in double precision."""
     xp: Any = np if isinstance(u, np.ndarray) else jnp
     d = u.shape[-1]
     # The root has no slope at 0.
@@ -66,13 +66,13 @@ def fit_correction(
 
     Args:
       anchor: (n, d) parameters scaled to [-1, 1].
-      off: (n, k) what is to be added to the levels drawn; rows that are no numbers are left out.
-      log_weight: (n,) of the exact posterior. Where few samples have a weight, it is tempered until
-        those that count are several for a term.
+      off: (n, k) true minus drawn levels; rows with NaN are left out.
+      log_weight: (n,) of the exact posterior. Where few samples have weight, it is tempered until
+        there are several such samples per term.
 
     Returns:
-      the polynomial, and the root mean square that one of half of the samples leaves of the other
-      half (k,); None where there are fewer samples than twice its terms.
+      the polynomial, and the rms residual (k,) of one half of the samples about a fit to the other
+      half; None where there are fewer samples than twice its terms.
     """
     known = np.isfinite(off).all(axis=1)
     anchor, off = anchor[known].astype(np.float64), off[known].astype(np.float64)

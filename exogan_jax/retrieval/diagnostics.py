@@ -13,13 +13,13 @@ def predictive_p(
     chi2: Float[np.ndarray, " n"], weights: Float[np.ndarray, " n"], n_bins: int
 ) -> float:
     """Posterior predictive p-value of the chi-square (Gelman, Meng & Stern 1996, Stat. Sinica 6,
-    733): how often data made of a sample miss it by more than the observed ones do. About 0.5 where
-    all is as it should be, near 0 where the model does not fit, near 1 where errors are overstated.
+    733): how often data simulated from a sample fit it worse than the observed data do. About 0.5
+    where all is well, near 0 where the model does not fit, near 1 where errors are overstated.
 
     Args:
       chi2: (n,) of the data at each sample, by their own errors.
       weights: (n,) summing to 1.
-      n_bins: that they are of; none: NaN.
+      n_bins: number of bins; NaN is returned for 0.
     """
     if n_bins == 0:
         return float("nan")

@@ -7,11 +7,11 @@ AT_BOUND = "at_bound"  # followed by a colon and the parameter
 #: Flag -> what it says, and what to do.
 MEANINGS = {
     "no_usable_points": (
-        "no bin lies where the model knows a spectrum: the answer is the prior. Check the "
+        "no bin lies within the model's wavelengths: the answer is the prior. Check the "
         "wavelengths and their unit, or take a model that covers them"
     ),
     "outside_model": (
-        "some bins lie where the model knows no spectrum, and were left out. The answer is that of "
+        "some bins lie outside of the model's wavelengths and were left out. The answer is that of "
         "the others"
     ),
     "finer_than_grid": (
@@ -19,13 +19,13 @@ MEANINGS = {
         "the data to the model's bins"
     ),
     AT_BOUND: (
-        "the data pull this parameter to the end of what the model or the prior allows: the truth "
+        "the data pull this parameter to a bound of the model or the prior: the truth "
         "may lie beyond, and the other parameters are wrong then too. Take a model or a prior with "
         "wider bounds"
     ),
     "poor_fit": (
-        "even the best of all samples misses the data by more than their errors: the planet has "
-        "what the model lacks, or the errors are too small. Do not trust the answer"
+        "even the best sample misses the data by more than their errors: the planet has "
+        "something that the model lacks, or the errors are too small. Do not trust the answer"
     ),
     "structured_residuals": (
         "neighbouring bins miss the model to the same side: a feature or a slope that it cannot "
@@ -36,21 +36,21 @@ MEANINGS = {
         "data's errors: the network is too coarse for these data. Do not trust narrow intervals"
     ),
     "not_exact": (
-        "the forward model disagrees with the network by so much that its weights leave hardly any "
-        "sample: the answer is the network's, whose own error makes intervals wider than the data "
-        "ask for"
+        "the forward model and the network disagree by so much that hardly any sample keeps its "
+        "weight: the answer is the network's, whose own error makes intervals wider than the data "
+        "require"
     ),
     "featureless": (
-        "one depth for all wavelengths fits as well as any spectrum of the model: beside the "
-        "radius, the answer is limits, and its medians are those of the prior"
+        "one depth for all wavelengths fits as well as any spectrum of the model: except for the "
+        "radius, the answer consists of limits, and its medians are those of the prior"
     ),
     "uninformative": (
-        "the answer is the prior: the errors are too large to tell anything. Its medians say "
-        "nothing of the planet"
+        "the answer is the prior: the errors are too large to constrain anything. Its medians say "
+        "nothing about the planet"
     ),
     "few_effective_samples": (
-        "the samples are worth few independent ones: quantiles are rough. Draw more of them (a "
-        "larger n_draws) about more states (a larger n_burn)"
+        "the samples are worth only a few independent ones: quantiles are rough. Draw more (a "
+        "larger n_draws) after a longer burn-in (a larger n_burn)"
     ),
 }
 

@@ -1,4 +1,4 @@
-"""What the forward model says of a fit: its own spectrum, and how well samples fit by it."""
+"""The forward model's check of a fit: the true spectrum of samples, and how well they fit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from exogan_jax.retrieval.residuals import Bins
 
 
 def check_physics(physics: ForwardModel, layout: Layout) -> None:
-    """Refuses a forward model of another problem than a layout's.
+    """Refuses a forward model whose problem is not the layout's.
 
     Raises:
       ValueError: other parameters, or other wavelengths.
@@ -35,7 +35,7 @@ def _spectrum(physics: ForwardModel, theta: Float[Array, " d"]) -> Float[Array, 
 
 
 def true_spectrum(physics: ForwardModel, theta: Float[np.ndarray, " d"]) -> Float[np.ndarray, " w"]:
-    """The forward model's depths on its whole grid, of ONE planet; one program serves all."""
+    """The forward model's depths on its whole grid, of ONE planet; compiled once for all."""
     return np.asarray(_spectrum(physics, np.asarray(theta, np.float32)), np.float64)
 
 
@@ -54,7 +54,7 @@ def true_depths(
 
     Args:
       physics: on the whole grid.
-      theta: (n, d); one program serves all of one n, and all observations of one padded size.
+      theta: (n, d); compiled once per n and padded size of an observation.
       bins: of the observation.
     """
     few = physics.at_points(bins.point)

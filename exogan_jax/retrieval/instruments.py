@@ -1,4 +1,4 @@
-"""What instruments may have wrong: a level of their own, and errors of another size than stated.
+"""Systematics of instruments: an offset of each, and errors that are larger or smaller than stated.
 
 Both are integrated out in closed form, so that the posterior is that of the atmosphere alone:
 
@@ -7,7 +7,7 @@ Both are integrated out in closed form, so that the posterior is that of the atm
 * A common factor a of its variances, with an inverse gamma prior of shape and scale 2 (a between
   0.4 and 5.6 in 90 %), leaves Student's distribution: -log L = (2 + n/2) log(1 + chi^2/4).
 
-The offset's prior is in units of the errors as they turn out, where both are free.
+Where both are free, the offset's prior scales with the inflated errors.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ def instruments(
     n_bins: int | None = None,
     n_instruments: int | None = None,
 ) -> Instruments:
-    """What is free of an observation.
+    """The free offsets and errors of an observation.
 
     Args:
       names: of each bin's instrument; None: one for all.
       usable: (n,) which bins are compared.
-      offset_sigma: of each instrument's offset but that of the most bins, in the depths' unit; 0:
-        no offsets.
+      offset_sigma: prior sigma of the offset of each instrument except the one with the most bins,
+        in the depths' unit; 0: no offsets.
       inflate: whether errors' sizes are free.
       n_bins, n_instruments: pad to so many, so that observations stack.
     """

@@ -1,7 +1,7 @@
 """When not to trust a result: flags of ONE observation. What they mean: `flags.MEANINGS`.
 
-The bounds are set so that a planet that the model knows is seldom flagged, chance being what it is:
-each flag has a share of the 5 % that all of them may come to.
+The limits are set so that a planet within the model is seldom flagged by chance: all flags together
+in at most 5 % of such spectra.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from exogan_jax.retrieval.marginals import Marginals, shares
 from exogan_jax.retrieval.residuals import Bins, flat_chi2
 from exogan_jax.retrieval.weighted import weighted_quantile
 
-#: Chi-square flags where chance gives as much in 1 of 10,000 spectra (normal deviates above 3.72),
-#: and where it is more than errors that are 10 % too small would make it.
+#: A chi-square is flagged where chance exceeds it in 1 of 10,000 spectra (a normal deviate of
+#: 3.72), and where it is larger than errors that are 10 % too small would make it.
 _DEVIATE, _LEAST_REDUCED = 3.72, 1.2
 #: Windows of residuals: |z| above sqrt(2 ln n + this): 3.8 of 44 bins, 4.2 of 219. Of 4,000 series
 #: of white noise each, less a cubic as a fit would take it out, 0.2, 1.0 and 1.4 % had one, for
@@ -38,8 +38,8 @@ _OPEN_LOW, _OPEN_HIGH = ("haze_strength", "cloud_fraction"), ("cloud_top", "clou
 #: Chi-square by which the best spectrum must beat one depth: eight parameters that are fitted to
 #: noise gain less in 99 % of the spectra.
 _FEATURES = 20.0
-#: A spread that is less than this share of its prior's tells something: with 100 independent
-#: samples, chance makes it 0.05.
+#: A spread below this fraction of the prior's is informative; with 100 independent samples it
+#: scatters by 0.05.
 _NARROWER = 0.8
 #: Bins narrower than 0.7 of the grid's spacing are finer; 10 % of them are many.
 _FINER, _MANY = 0.7, 0.1
@@ -75,10 +75,10 @@ def judge(
       prior: of each parameter.
       parameters: the model's.
       grid_um: (w,) the model's wavelengths.
-      not_exact: whether exact weights were asked for and left hardly a sample.
+      not_exact: whether exact weights were requested and left hardly any sample.
 
     Returns:
-      Flags of `flags.MEANINGS`, comma-separated; "" where there are none.
+      Flags of `flags.MEANINGS`, comma-separated; "" if there are no flags.
     """
     share = shares(samples, prior, parameters)
     narrowed = narrowing(share, weights, prior)
@@ -95,7 +95,7 @@ def judge(
             parameters.names, at_bounds(share, weights, prior, parameters), strict=True
         )
     }
-    # Of parameters that the data determine, MacKay's number: a fit takes no more out of the noise.
+    # MacKay's effective number of parameters: a fit absorbs no more of the noise.
     determined = float((1 - np.square(np.minimum(narrowed[free], 1))).sum())
     found |= {
         "poor_fit": is_poor(chi2, max(residuals.size - determined, 1.0)),
@@ -170,7 +170,7 @@ def is_featureless(flat: float, chi2: float, n_bins: int) -> bool:
     Args:
       flat: its chi-square.
       chi2: the best spectrum's.
-      n_bins: that they are of.
+      n_bins: number of bins of both.
     """
     return n_bins > 0 and flat - chi2 < _FEATURES and not is_poor(flat, max(n_bins - 1, 1))
 

@@ -1,6 +1,6 @@
-"""A distribution made of samples: a normal kernel about each, all drawn together to their mean so
-that the covariance stays the samples' (West 1993, J. R. Stat. Soc. B 55, 409). It follows bent and
-lopsided distributions, can be drawn from, and its density is known.
+"""A kernel density of samples: a normal kernel about each, the centres shrunk towards their mean
+so that the covariance stays the samples' (West 1993, J. R. Stat. Soc. B 55, 409). It follows bent
+and lopsided distributions, can be drawn from, and its density is known.
 """
 
 from __future__ import annotations

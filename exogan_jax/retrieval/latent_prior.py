@@ -1,8 +1,8 @@
 """The user's prior in the latent of an anchored generator, whose first entries are the parameters,
 each on its scale from -1 to 1 (`gan.anchor`): there, the model's own prior is uniform.
 
-Bounds and fixed values narrow the latent's box, and the sampler moves in what is left of it: at a
-*place* in [-1, 1]^latent_dim. What else a prior says is a weight beside the uniform one.
+Bounds and fixed values narrow the latent's box, and the sampler moves in the narrowed box: at a
+*place* in [-1, 1]^latent_dim. Everything else in a prior is a weight relative to the uniform one.
 
 One target's; all are arrays, so that targets of different priors are vmapped, and other numbers
 compile nothing.
@@ -68,7 +68,7 @@ def latent_prior(resolved: Resolved, parameters: Parameters, latent_dim: int) ->
 
 
 def _ends(prior: Prior | None, parameter: Parameter) -> tuple[float, float]:
-    """Between which values a parameter is sampled, in its unit."""
+    """The range in which a parameter is sampled, in its unit."""
     low, high = parameter.lower, parameter.upper
     if prior is None:
         return low, high
@@ -110,8 +110,8 @@ def log_weight(
 
 
 def log_norm(prior: LatentPrior, parameters: Parameters) -> Float[Array, ""]:
-    """Log of the mean of exp(`log_weight`) over the box that the prior leaves: what makes it the
-    density of a prior.
+    """Log of the mean of exp(`log_weight`) over the narrowed box: the normalisation of the prior's
+    density.
     """
     place = jnp.linspace(-1.0, 1.0, _NODES)[:, None]
     latent = jnp.asarray(prior.centre)[None] + jnp.asarray(prior.half)[None] * place

@@ -1,8 +1,8 @@
 """How well a spectrum drawn as levels agrees with an observation's depths and their errors.
 
 Such a generator errs by a part of a scale height, small against most data: a plain chi-square, in
-which its own error adds to the data's. What a level's error is in depth goes with the planet's
-scale height, so that the variances depend on theta, and their logarithm belongs to the likelihood.
+which its own error adds to the data's. In depth, the error of a level is proportional to the
+planet's scale height, so the variances depend on theta and their logarithm is in the likelihood.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from exogan_jax.retrieval.correction import Correction, no_correction, shift
 from exogan_jax.retrieval.instruments import Instruments, energy, nothing_free, scaled, whiten
 from exogan_jax.retrieval.likelihood import UNIT, pad, touched_points
 
-#: What a planet that does not exist costs an optimiser, per unit of `Depths.excess`: as much as 100
-#: points that are 4 sigma off.
+#: Penalty of a planet that cannot exist, per unit of `Depths.excess`: as much as 100 points that
+#: are 4 sigma off.
 _EXCESS = 1e3
 #: The same as a residual: 3 sigma at 1 % too large an atmosphere.
 _WALL = 300.0
@@ -42,7 +42,7 @@ class LevelTarget(NamedTuple):
     depth: Float[Array, " n"]  # above `reference`, in UNIT
     weight: Float[Array, " n"]  # 1/sigma^2, UNIT^-2
     reference: Float[Array, ""]  # depth that all depths are counted from
-    own: Float[Array | np.ndarray, " k"]  # the generator's error, in levels
+    own: Float[Array | np.ndarray, " k"]  # 1-sigma error of the generator, in levels
     correction: Correction  # of what it draws, where its error is known
     free: Instruments  # what is not known of the instruments; offsets in UNIT
 
@@ -51,7 +51,7 @@ class _Compared(NamedTuple):
     """A spectrum beside a target."""
 
     residual: Float[Array, " n"]  # of each bin in units of both errors, offsets integrated out
-    log_factor: Float[Array, " n"]  # of what the generator's error enlarges the variances by
+    log_factor: Float[Array, " n"]  # of the variances, by the generator's error
     log_volume: Float[Array, ""]  # the same, of the offsets
 
 
@@ -73,7 +73,7 @@ def _compared(depths: Depths, target: LevelTarget) -> _Compared:
 
 
 def level_loss(depths: Depths, target: LevelTarget) -> Float[Array, ""]:
-    """-log likelihood up to a constant; for planets that do not exist, a way back to those that do.
+    """-log likelihood up to a constant; planets that cannot exist are penalised.
 
     Args:
       depths: as generated, at `target.point` (k,).

@@ -1,9 +1,9 @@
-"""Modes of a posterior: the least squares of Levenberg and Marquardt from where a fit ended, and a
-normal distribution about each mode, from which a sampler begins.
+"""Modes of a posterior: Levenberg-Marquardt from where a fit ended, and a normal distribution about
+each mode, from which a sampler starts.
 
-In the coordinates u of `npe.to_normal` the prior is unit normal, so that a posterior is a problem
-of least squares: residuals of the data in units of their errors, and u itself. Nothing leaves the
-box, and directions that the data do not see have the prior's spread.
+In the coordinates u of `npe.to_normal` the prior is unit normal, so that finding the mode is a
+least-squares problem: residuals of the data in units of their errors, and u itself. Nothing leaves
+the box, and directions that the data do not constrain keep the prior's spread.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from exogan_jax.triangular import factor, inverse
 N_STEPS = 30
 _FURTHEST = 4.5  # of u: float32 knows no latents nearer to the box's walls
 _DAMPING = 1e-2  # of the first step
-#: Share of the logarithm of a mode's evidence by which it is drawn: a normal distribution knows it
-#: roughly, and a walker too many does no harm.
+#: Modes are drawn by their evidence to this power: the normal approximation is rough, and an extra
+#: walker does no harm.
 _TEMPERED = 0.5
-#: A draw may lie this much below its mode, in log density a dimension: a normal one lies 0.5 below.
+#: A draw may lie this far below its mode, in log density per dimension; a normal one lies 0.5.
 _DEPTH = 1.5
 _BACK, _TIMES = 0.6, 12  # drawn back by this factor, so many times at most
 
@@ -93,8 +93,8 @@ def draw(
 ) -> Float[Array, "n d"]:
     """Latents from the modes' normal distributions, better ones drawn more often.
 
-    Where a posterior is curved, its normal distribution leads far astray. A draw that falls too low
-    is drawn back to its mode until it does not.
+    Where a posterior is curved, its normal approximation is poor. A draw of too low a density is
+    moved back towards its mode until it is acceptable.
 
     Args:
       key: PRNG key.

@@ -1,6 +1,6 @@
 """Coordinates in which an ensemble moves: `npe.to_normal` of a place of the prior's box, where the
-box has no walls; of spectra drawn as levels, what is left of `straight`'s in place of mass and
-radius.
+box has no walls; for spectra drawn as levels, the coordinates of `straight` with the best-fitting
+scale height and radius subtracted replace mass and radius.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def normal_coordinates() -> Coordinates:
 
 
 def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Coordinates:
-    """Those that suit a target: of mass and radius, what is left when the scale height and the
-    apparent radius that the data ask for are taken away.
+    """Those that suit a target: mass and radius as differences from the scale height and
+    the apparent radius that fit the data best.
 
     Args:
       model: the networks.
@@ -64,7 +64,7 @@ def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Co
     half = jnp.where(fixed, 1.0, prior.half)
 
     def asked_for(latent: Array) -> Array:
-        """Of what is left of a latent, whatever its own mass and radius."""
+        """Best-fitting scale and radius of a latent, whatever its own mass and radius."""
         other, _ = bend(latent.at[two].set(at_middle), drawing, level)
         depths = depths_of(other)
         height, share = asked(depths, target.depth, drawing)

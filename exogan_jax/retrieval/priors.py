@@ -46,7 +46,7 @@ class _Prior:
     """Numbers in `unit`, None being that of the parameter.
 
     Raises:
-      ValueError: numbers that are none, or not in order.
+      ValueError: numbers that are not finite, or not in order.
     """
 
     def __post_init__(self) -> None:
@@ -76,7 +76,7 @@ class _Prior:
 
 @dataclasses.dataclass(frozen=True)
 class Uniform(_Prior):
-    """Anything between two values alike."""
+    """Uniform between two values."""
 
     low: float
     high: float
@@ -89,7 +89,7 @@ class Uniform(_Prior):
 
 @dataclasses.dataclass(frozen=True)
 class LogUniform(Uniform):
-    """The logarithm of the value anything between two alike; both are above 0."""
+    """Uniform in the logarithm, between two values above 0."""
 
     def _check(self) -> None:
         super()._check()
@@ -112,16 +112,16 @@ class Normal(_Prior):
 
 @dataclasses.dataclass(frozen=True)
 class Fixed(_Prior):
-    """A value taken for exact."""
+    """A value that is held fixed."""
 
     value: float
     unit: str | None = None
 
 
 Prior = Uniform | LogUniform | Normal | Fixed
-#: What a user gives: objects, text as `parse` reads it, or numbers to be fixed at.
+#: What a user gives: objects, text that `parse` reads, or numbers to hold a parameter at.
 Priors = Mapping[str, Prior | str | float]
-#: One a parameter, in its unit and within its bounds; None: the model's own.
+#: One per parameter, in its unit and within its bounds; None: the model's own.
 Resolved = tuple[Prior | None, ...]
 
 _BY_NAME: dict[str, type[Any]] = {
@@ -200,7 +200,7 @@ def resolve_each(
     """`resolve` for many observations.
 
     Args:
-      priors: for all of them, or one a name.
+      priors: one for all of them, or one per name.
       names: of the observations.
       parameters: the model's.
 

@@ -74,7 +74,7 @@ def binned_residuals(points: Float[np.ndarray, "*n k"], bins: Bins) -> Float[np.
 
 
 class Missed(NamedTuple):
-    """By how much each of n spectra misses the data; infinite where one is no number."""
+    """How badly each of n spectra fits the data; infinite where a spectrum is NaN."""
 
     chi2: Float[np.ndarray, " n"]  # by the data's own errors, offsets integrated out
     energy: Float[np.ndarray, " n"]  # -log likelihood, up to `log_normalisation`
@@ -96,7 +96,7 @@ def _whitened(points: Float[np.ndarray, "*n k"], bins: Bins) -> Whitened:
 
 
 def log_normalisation(bins: Bins) -> float:
-    """Log of the likelihood of data that a spectrum meets, their errors in depth."""
+    """Log likelihood of a perfect fit, with errors in depth: the normalisation."""
     return log_constant(bins.free) - float(np.log(np.sqrt(2 * np.pi) * bins.sigma).sum())
 
 

@@ -32,9 +32,10 @@ class Posterior:
     log_evidence: float  # natural, of depths for 1 R_sun; NaN where not computed
     log_evidence_error: float  # 1 sigma
     efficiency: float  # independent samples for each forward model; NaN: the generator's alone
-    #: Of data as bad as these, how many a sample makes: near 0 where the model does not fit.
+    #: Share of simulated data that fit worse than these: near 0 where the model does not fit.
     predictive_p: float
-    #: Of the generator's answer from the exact one [nat], where it is most; NaN: there is but one.
+    #: Jensen-Shannon divergence [nat] of the generator's answer from the exact one, for the
+    #: parameter where it is largest; NaN where there is only one answer.
     divergence: float
     reduced_chi2: float  # of the best sample or start, with the data's own errors
     effective_sample_size: float
@@ -90,8 +91,8 @@ class Retrieval:
     efficiency: Float[np.ndarray, " n_obs"]
     #: Posterior predictive p-value of the chi-square, see `diagnostics.predictive_p`.
     predictive_p: Float[np.ndarray, " n_obs"]
-    #: Jensen-Shannon divergence [nat] of the generator's answer from the exact one, where it is
-    #: most; NaN where there is but one.
+    #: Jensen-Shannon divergence [nat] of the generator's answer from the exact one, for the
+    #: parameter where it is largest; NaN where there is only one answer.
     divergence: Float[np.ndarray, " n_obs"]
     #: Of the best sample or start, with the data's own errors: chi-square / (bins - parameters).
     reduced_chi2: Float[np.ndarray, " n_obs"]
@@ -148,7 +149,7 @@ class Retrieval:
         return summary(self)
 
     def to_datatree(self) -> xr.DataTree:
-        """As xarray, in the layout of ArviZ's InferenceData: groups `posterior` (a variable a
+        """As xarray, in the layout of ArviZ's InferenceData: groups `posterior` (one variable per
         parameter), `posterior_predictive` (completed spectra), `sample_stats` (weight and loss of
         each draw) and `constant_data`; dimensions chain (one: samples do not depend on each
         other), draw, spectrum.

@@ -1,9 +1,9 @@
 """Is a gas, a cloud, a haze there? The Bayes factor of the model with it over the one without.
 
-Where the posterior reaches down to amounts that no data see, the ratio of the densities of prior
-and posterior there is that factor (Savage and Dickey; Verdinelli & Wasserman 1995, J. Am. Stat.
-Assoc. 90, 614): amounts next to the bound are as good as none. Where it does not, the spectrum is
-retrieved once more without, and the evidences are compared.
+Where the posterior reaches down to undetectable amounts, the Bayes factor is the ratio of the
+prior's and the posterior's density there (Savage and Dickey; Verdinelli & Wasserman 1995, J. Am.
+Stat. Assoc. 90, 614): amounts next to the bound count as none. Elsewhere the spectrum is retrieved
+again without the component, and the evidences are compared.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from exogan_jax.retrieval.priors import Fixed, Priors, Resolved, by_name, resolv
 from exogan_jax.retrieval.result import Posterior
 from exogan_jax.retrieval.settings import Settings
 
-_NONE = 1.0  # dex next to the bound that are as good as none
+_NONE = 1.0  # dex next to the bound that count as none
 _COUNTED = 30.0  # independent samples there, from which their number is trusted: 18 % or better
 _FURTHEST = 600.0  # -log p that a double holds
 
@@ -45,7 +45,7 @@ def is_component(parameter: Parameter) -> bool:
 
 
 def absent(parameter: Parameter) -> float:
-    """The value that is as good as none: a cloud as deep as can be, of the others the least."""
+    """The bound that counts as none: of a cloud the deepest, of the others the least."""
     return parameter.upper if parameter.role == "cloud_top" else parameter.lower
 
 
@@ -103,8 +103,8 @@ def significances(
 
     Args:
       posterior: the answer.
-      observation: that it is of.
-      model: that it is from.
+      observation: that was retrieved.
+      model: that it was retrieved with.
       settings: of the retrieval, and of another one without a component where that is needed.
       priors: the observation's.
       physics: as for `catalogue.retrieve`.

@@ -25,7 +25,7 @@ _LOWEST_HEIGHT, _BEYOND = 1e-7, 4.0
 
 
 def seen_level(depths: Depths, target: LevelTarget, drawing: Drawing) -> Float[Array, ""]:
-    """Mean level at which the observed points of ONE spectrum see."""
+    """Mean level of the observed points of ONE spectrum."""
     scale = drawing.scale(depths.theta)
     level = (1 - jnp.sqrt(scale.disc / depths.depth)) / scale.height
     seen = (target.operator != 0).any(axis=1).astype(level.dtype)
@@ -40,7 +40,7 @@ def straighten(
     Args:
       latent: the scaled parameters.
       drawing: of the problem.
-      level: that the data see, about: see `seen_level`.
+      level: approximate mean level of the data, from `seen_level`.
     """
     theta = drawing.theta(latent)
     _, radius = places(drawing)
@@ -89,7 +89,7 @@ def _rest(height: Array, level: Array) -> Array:
 
 
 def places(drawing: Drawing) -> tuple[int, int]:
-    """Where mass and radius are among the parameters."""
+    """Positions of mass and radius among the parameters."""
     roles = drawing.layout.parameters.roles
     return roles.index("mass"), roles.index("radius")
 

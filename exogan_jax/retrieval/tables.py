@@ -46,8 +46,8 @@ def astropy_unit(parameter: Parameter) -> Any:
 
 
 def summary(retrieval: Retrieval) -> QTable:
-    """One row per observation: name, 16, 50 and 84 % quantiles, diagnostics, flags. What the flags
-    mean that occur is in the table's `meta`.
+    """One row per observation: name, 16, 50 and 84 % quantiles, diagnostics, flags. The
+    meanings of the flags that occur are in the table's `meta`.
     """
     values = {name: getattr(retrieval, name) for name in DIAGNOSTICS}
     return summary_of(
@@ -81,7 +81,7 @@ def summary_of(
     table["divergence"].info.description = "fast from exact answer [nat], largest"
     table["reduced_chi2"].info.description = "of the best sample, with the data's own errors"
     table["flags"] = np.array(flags, dtype=str)
-    table["flags"].info.description = "when not to trust the row; none where there is nothing"
+    table["flags"].info.description = "when not to trust the row; empty where there is no reason"
     occurring = dict.fromkeys(flag for row in flags for flag in split(row))
     if occurring:
         table.meta["flags"] = {flag: explain(flag) for flag in occurring}

@@ -17,7 +17,7 @@ def weighted_quantile(
 
     The quantile function is flat at each sample over its weight, with a ramp from sample to sample
     that is as wide as the smaller of their weights: equal weights give the usual sample quantiles
-    (Hazen's plotting positions), and samples of no weight pull at nothing.
+    (Hazen's plotting positions), and samples of no weight have no effect.
 
     Args:
       samples: (n, d).

@@ -1,4 +1,4 @@
-"""From a configuration to networks, their training, and the model that comes out."""
+"""From a configuration to networks, their training, and the trained model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from exogan_jax.gan.nets import Networks, networks
 from exogan_jax.gan.step import GANState, Player, Training
 from exogan_jax.physics.opacity import OpacityTable
 
-_PAPER_B1 = 0.5  # of Adam, for the player of a game
+_PAPER_B1 = 0.5  # of Adam, for either network
 
 
 class Whitenings(NamedTuple):

@@ -48,7 +48,7 @@ class EncoderTraining:
 
 
 def drawn(key: Array, model: Model, n: int) -> Float[Array, "n d"]:
-    """Uniform latents, of planets that exist where the networks know which do."""
+    """Uniform latents; of planets that exist, where the networks can tell."""
     shape = (n, model.networks.latent_dim)
     if not isinstance(model.error, LevelError):
         return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)

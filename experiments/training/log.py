@@ -1,5 +1,5 @@
-"""What a run leaves to look at: metrics as JSON lines and for TensorBoard, pictures of arrays, and
-with what it was made.
+"""The log of a run: metrics as JSON lines and for TensorBoard, pictures of arrays, and the
+versions that made it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PACKAGES = ("exogan-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint",
 
 
 def _git(*arguments: str) -> str:
-    """What git says of the source, "" where there is none."""
+    """The source's version by git, "" without git."""
     command = ["git", "-C", str(Path(__file__).parent), *arguments]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -31,7 +31,7 @@ def measure_error(
 ) -> tuple[GeneratorError | LevelError, dict[str, float]]:
     """The error, as the likelihood takes it, and numbers for the card.
 
-    An anchored generator is asked for the spectra of their parameters; another one is fitted to
+    An anchored generator draws the spectra at their parameters; any other one is fitted to
     them. Neighbouring points err together; a chi-square that counts them as independent would be
     too sure. So the error is multiplied by the root of its correlation length.
     """

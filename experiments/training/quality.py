@@ -64,7 +64,7 @@ def width_errors(
 
 
 def generated(model: Model, key: jax.Array, n: int) -> tuple[jax.Array, Spectra]:
-    """What the generator draws of uniform latents (n, ...), and the spectra that it stands for."""
+    """Drawings of uniform latents (n, ...), and their spectra."""
     z = jax.random.uniform(key, (n, model.networks.latent_dim), minval=-1.0, maxval=1.0)
 
     def one(model: Model, z: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
