@@ -8,7 +8,7 @@ from exogan_jax import Observation, load_model, load_opacities, retrieve, simula
 from exogan_jax.physics.problem import problem_model
 
 pytestmark = pytest.mark.optax
-N, SIGMA = 8, 6e-5
+N, SIGMA = 5, 6e-5
 
 
 @pytest.fixture(
@@ -27,7 +27,7 @@ def retrieved(request):
         Observation(grid[seen], zero, d[seen] + e, zero + SIGMA)
         for d, e in zip(depth, noise, strict=True)
     ]
-    found = retrieve(observations, model, n_starts=16, n_draws=16_384, chunk=1)
+    found = retrieve(observations, model, n_starts=16, n_draws=8192, n_samples=1024, chunk=1)
     return np.asarray(theta), depth[:, seen], found, seen
 
 
@@ -35,7 +35,7 @@ def test_truths_lie_where_the_posteriors_say(retrieved):
     theta, _, found, _ = retrieved
     low, middle, high = np.moveaxis(found.quantiles(), 1, 0)
     z = (theta - middle) / np.maximum((high - low) / 2, 1e-12)
-    # More than 80 scores of calibrated posteriors: rms about 1, none above 4.5.
+    # 55 scores of calibrated posteriors: rms about 1, none above 4.5.
     assert 0.6 < np.sqrt(np.mean(np.clip(z, -4, 4) ** 2)) < 1.5
     assert np.mean(np.abs(z) < 1) > 0.5 and np.abs(z).max() < 6
     inside = np.mean((theta >= low) & (theta <= high), axis=0)

@@ -36,8 +36,8 @@ MEANINGS = {
         "data's errors: the network is too coarse for these data. Do not trust narrow intervals"
     ),
     "not_exact": (
-        "the forward model and the network disagree by so much that hardly any sample keeps its "
-        "weight: the answer is the network's, whose own error makes intervals wider than the data "
+        "the forward model and the network disagree by so much that no samples of the exact "
+        "posterior were found: the answer is the network's, whose own error makes intervals wider than the data "
         "require"
     ),
     "featureless": (
