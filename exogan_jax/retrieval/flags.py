@@ -37,8 +37,8 @@ MEANINGS = {
     ),
     "not_exact": (
         "the forward model and the network disagree by so much that no samples of the exact "
-        "posterior were found: the answer is the network's, whose own error makes intervals wider than the data "
-        "require"
+        "posterior were found: the answer is the network's, whose own error makes intervals wider "
+        "than the data require"
     ),
     "featureless": (
         "one depth for all wavelengths fits as well as any spectrum of the model: except for the "
