@@ -1,6 +1,12 @@
-"""Speed of the forward model, against TauREx 3 in the same run.
+"""Speed of the forward model: by batch, beside its own exponentials, and against TauREx 3.
 
 python -m experiments.benchmark_forward [--taurex-python PYTHON] [--batch 256]
+
+For both tables, the whole grid and some of its points: spectra/s under jax.vmap, in the best blocks
+of jax.lax.map, and what jnp.exp of as many numbers as there are exponentials (one a g-point of each
+gas and one more, for each layer and wavelength) would allow; and what the gradient of all depths
+takes, as jax.lax.map of jax.grad. Each is the best of several rounds, in which all take turns, so
+that another program beside them slows all alike.
 
 PYTHON is an interpreter that imports taurex 3.3.2 (`pip install taurex`, in an environment of its
 own if need be); without it only this project is timed. Both compute 100 layers, four gases and
@@ -24,18 +30,21 @@ from typing import Any
 
 import h5py
 import jax
+import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from exogan_jax.files.headers import model_layout
 from exogan_jax.files.opacities import load_opacities
 from exogan_jax.layout import PUBLISHED
 from exogan_jax.parameters import Parameters
-from exogan_jax.physics.forward import forward_model, simulate
+from exogan_jax.physics.forward import ForwardModel, forward_model, simulate
 from exogan_jax.physics.opacity import OpacityTable
 from exogan_jax.physics.problem import problem_model
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3
 
+SIZES, BLOCKS = (1, 2, 8, 64, 256, 1024), (1, 2, 4, 8, 16)
 TAUREX = """
 import json, pickle, sys, time
 import numpy as np
@@ -99,6 +108,48 @@ def rate(call: Callable[[], Any], n: int, repeats: int) -> float:
     return n / float(np.median(seconds))
 
 
+def speeds(title: str, model: ForwardModel, console: Console, repeats: int) -> None:
+    """Spectra per second of every way, taking turns."""
+    many = jax.jit(model.sample, static_argnums=1)(jax.random.key(0), max(SIZES))
+    all_at_once = jax.jit(lambda model, theta: jax.vmap(model)(theta))
+    blocks = jax.jit(
+        lambda model, theta, size: jax.lax.map(model, theta, batch_size=size), static_argnums=2
+    )
+    slopes = jax.jit(
+        lambda model, theta, size: jax.lax.map(
+            jax.grad(lambda x: model(x).sum()), theta, batch_size=size
+        ),
+        static_argnums=2,
+    )
+    n_exponentials = 1 + len(model.table.gases) * model.table.g_weight.size
+    numbers = jax.random.uniform(
+        jax.random.key(1), (8, model.wavelength_um.size, 100), minval=-20.0, maxval=0.0
+    )
+    exponentials = jax.jit(
+        lambda x: sum(jnp.exp(x * (1 + 0.01 * i)) for i in range(n_exponentials))
+    )
+    ways: dict[str, tuple[int, Callable[[], Any]]] = {
+        f"vmap of {n}": (n, partial(all_at_once, model, many[:n])) for n in SIZES
+    }
+    ways |= {f"blocks of {n}": (64, partial(blocks, model, many[:64], n)) for n in BLOCKS}
+    ways |= {f"gradient, blocks of {n}": (64, partial(slopes, model, many[:64], n)) for n in (2, 4)}
+    ways["exponentials alone"] = (len(numbers), partial(exponentials, numbers))
+    best = dict.fromkeys(ways, 0.0)
+    for _ in range(repeats):
+        for name, (n, call) in ways.items():
+            best[name] = max(best[name], rate(call, n, max(1, 16 // n)))
+    in_blocks = max(best[name] for name in ways if not name.startswith(("gradient", "exp")))
+    report = Table(title=f"{title}, {n_exponentials} exponentials a layer and wavelength")
+    for heading in ("", "spectra/s", "x best", "x time of exponentials"):
+        report.add_column(heading, justify="right" if heading else "left")
+    for name, speed in best.items():
+        beside = best["exponentials alone"] / speed
+        report.add_row(name, f"{speed:.0f}", f"{speed / in_blocks:.2f}", f"{beside:.2f}")
+    console.print(report)
+    gradient = max(speed for name, speed in best.items() if name.startswith("gradient"))
+    console.print(f"gradient: {in_blocks / gradient:.2f} x the time of the forward model")
+
+
 def write_cross_sections(table: OpacityTable, wavelength_um: np.ndarray, folder: Path) -> None:
     """The table's median g-point in TauREx's format, one file per gas."""
     order = np.argsort(np.asarray(table.wavelength_um))
@@ -152,7 +203,6 @@ def scaling(theta: jax.Array, table: OpacityTable, console: Console, repeats: in
     wfc3 = np.flatnonzero((wavelength > 1.1) & (wavelength < 1.7))
     for points in (wfc3, *(np.arange(k * n) % n for k in (1, 2, 4))):
         cells = []
-        chunk = 16 if len(points) < n / 4 else 2  # as many numbers side by side
         for n_gases in (4, 2):
             few = PUBLISHED.parameters.gases[:n_gases]
             kept = [p.gas is None or p.gas in few for p in PUBLISHED.parameters]
@@ -160,9 +210,7 @@ def scaling(theta: jax.Array, table: OpacityTable, console: Console, repeats: in
                 p for p, keep in zip(PUBLISHED.parameters, kept, strict=True) if keep
             )
             model = forward_model(table, parameters, points=points)
-            run = partial(
-                jax.jit(partial(simulate, chunk=chunk)), model, theta[:, np.flatnonzero(kept)]
-            )
+            run = partial(jax.jit(simulate), model, theta[:, np.flatnonzero(kept)])
             cells.append(1e3 / rate(run, len(theta), repeats))
         label = f"{len(points)}, WFC3" if points is wfc3 else str(len(points))
         report.add_row(label, *(f"{x:.2f}" for x in cells))
@@ -175,23 +223,25 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--taurex-python", help="interpreter that imports taurex")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--chunk", type=int, default=2, help="spectra computed side by side")
+    parser.add_argument("--points", type=int, default=60, help="of the grid, for its part")
     args = parser.parse_args(argv)
     console = Console()
     table = load_opacities("published")
-    physics = problem_model(table, PUBLISHED)
     theta = PUBLISHED.parameters.sample(jax.random.key(0), args.batch)
-    run = jax.jit(partial(simulate, chunk=args.chunk))
-    forward = rate(lambda: run(physics, theta), args.batch, args.repeats)
-    gradient = jax.jit(jax.grad(lambda theta, model: run(model, theta).sum()))
-    backward = rate(lambda: gradient(theta, physics), args.batch, args.repeats)
-    memory = run.lower(physics, theta).compile().memory_analysis()
-    console.print(
-        f"{jax.devices()[0].device_kind}, {os.cpu_count()} CPUs; batch {args.batch}, "
-        f"chunks of {args.chunk}:\n"
-        f"forward {forward:.0f} spectra/s; gradient with respect to theta {backward:.0f} spectra/s "
-        f"({forward / backward:.2f} x the time)"
-    )
+    models = {
+        "published": problem_model(table, PUBLISHED),
+        "planets": problem_model(load_opacities(), model_layout()),
+    }
+    console.print(f"{jax.devices()[0].device_kind}, {os.cpu_count()} CPUs")
+    for name, model in models.items():
+        n = model.wavelength_um.size
+        speeds(f"{name}, {n} wavelengths", model, console, args.repeats)
+        few = model.at_points(slice(n // 4, n // 4 + args.points))
+        speeds(f"{name}, {few.wavelength_um.size} of them", few, console, args.repeats)
+    run = jax.jit(simulate)
+    forward = rate(lambda: run(models["published"], theta), args.batch, args.repeats)
+    memory = run.lower(models["published"], theta).compile().memory_analysis()
+    console.print(f"published: batch {args.batch}, {forward:.0f} spectra/s")
     if memory is not None:
         console.print(f"temporary memory {memory.temp_size_in_bytes / 1e6:.0f} MB")
     if args.taurex_python is not None:

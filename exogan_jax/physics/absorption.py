@@ -67,7 +67,7 @@ def _hidden(area: Array, lines: Lines, continuum: Continuum) -> Array:
     n, n_gases, n_g, _ = lines.table.shape[1:]
     opacity = _opacity(lines)
     if n > _MOST_NODES or n * n_gases * n_g > _MOST_PRODUCTS:
-        transmission = jnp.prod(_by_gas(lines, opacity), axis=0)
+        transmission = functools.reduce(jnp.multiply, _by_gas(lines, opacity))
     else:
         gases = (_of_gas(lines, opacity[:, i], lines.mixing[i]) for i in range(n_gases))
         transmission = functools.reduce(jnp.multiply, gases)
@@ -81,11 +81,21 @@ def _opacity(lines: Lines) -> Float[Array, "n gas g w"]:
     return low * (1 - lines.fraction) + lines.table[lines.node + 1] * lines.fraction
 
 
-def _by_gas(lines: Lines, opacity: Float[Array, "n gas g w"]) -> Float[Array, "gas w layer"]:
-    """Transmission of each gas, one after the other: never computed twice."""
-    return jax.lax.map(
-        lambda gas: _of_gas(lines, *gas), (jnp.moveaxis(opacity, 1, 0), lines.mixing)
+def _by_gas(lines: Lines, opacity: Float[Array, "n gas g w"]) -> list[Float[Array, "w layer"]]:
+    """Transmission of each gas, one after the other, so that none is computed twice.
+
+    What a step needs and what it makes are handed on from step to step: XLA would put the slices
+    of the whole into its innermost loop, and then computes no two numbers side by side.
+    """
+    first, *others = zip(jnp.moveaxis(opacity, 1, 0), lines.mixing, strict=True)
+    if not others:
+        return [_of_gas(lines, *first)]
+    following = jax.tree.map(lambda *x: jnp.stack(x), *others, first)
+    nothing = jnp.zeros((opacity.shape[-1], lines.column.shape[-1]), opacity.dtype)
+    (_, last), before = jax.lax.scan(
+        lambda now, then: ((then, _of_gas(lines, *now[0])), now[1]), (first, nothing), following
     )
+    return [*before[1:], last]
 
 
 def _of_gas(
@@ -145,58 +155,52 @@ def _jvp(
         d_hidden += transmission * _matmul(continuum.opacity, d_continuum.column)
     if d_continuum.opacity is not None:
         d_hidden += transmission * _matmul(d_continuum.opacity, continuum.column)
-    d_hidden = _add_gases(d_hidden, lines, d_lines, opacity, jnp.stack(rest))
+    steep = d_opacity = None
+    if d_lines.fraction is not None:
+        steep = lines.table[lines.node + 1] - lines.table[lines.node]
+    if d_lines.table is not None:
+        d_opacity = _opacity(lines._replace(table=d_lines.table))
+    for i, others in enumerate(rest):
+        d_hidden += others * _d_gas(lines, d_lines, i, opacity, steep, d_opacity)
     d_out = d_hidden @ area
     if d_area is not None:
         d_out += (1 - transmission) @ d_area
-    return _hidden(*primals), d_out
+    return (1 - transmission) @ area, d_out
 
 
-def _add_gases(
-    d_hidden: Float[Array, "w layer"],
+def _d_gas(
     lines: Lines,
     d_lines: Lines,
+    i: int,
     opacity: Float[Array, "n gas g w"],
-    rest: Float[Array, "gas w layer"],
+    steep: Float[Array, "n gas g w"] | None,
+    d_opacity: Float[Array, "n gas g w"] | None,
 ) -> Float[Array, "w layer"]:
-    """Adds what the gases' tangents change, one gas after the other.
+    """By how much less light one gas lets through.
 
     Args:
-      d_hidden: what else changes in the share of light that is taken out.
       lines, d_lines: None in the place of what does not change.
+      i: the gas.
       opacity: at the temperature.
-      rest: transmission of everything but each gas.
+      steep: its slope in `Lines.fraction`, where this changes.
+      d_opacity: how it changes otherwise.
     """
-    per_gas: dict[str, Any] = {"rest": rest, "mixing": lines.mixing, "d_mixing": d_lines.mixing}
-    opacities: dict[str, Any] = {"opacity": opacity}
-    if d_lines.fraction is not None:
-        opacities["steep"] = lines.table[lines.node + 1] - lines.table[lines.node]
-    if d_lines.table is not None:
-        opacities["d_opacity"] = _opacity(lines._replace(table=d_lines.table))
-    per_gas |= {name: jnp.moveaxis(x, 1, 0) for name, x in opacities.items()}
-
-    @jax.checkpoint
-    def of_gas(gas: dict[str, Any]) -> Float[Array, "w layer"]:
-        n, n_g, n_w = gas["opacity"].shape
-        flat = {name: gas[name].reshape(n, -1) for name in opacities}
-        light = _transmission(lines.column, flat["opacity"], gas["mixing"]).reshape(n_g, n_w, -1)
-        d_column, d_depth = jnp.zeros_like(lines.column), jnp.zeros((), light.dtype)
-        if d_lines.column is not None:
-            d_column += gas["mixing"] * d_lines.column
-        if d_lines.mixing is not None:
-            d_column += gas["d_mixing"] * lines.column
-        column = gas["mixing"] * lines.column
-        by, rows = [d_column], [flat["opacity"]]
-        if d_lines.fraction is not None:
-            by.append(d_lines.fraction * column)
-            rows.append(flat["steep"])
-        d_depth += _matmul(jnp.concatenate(rows), jnp.concatenate(by))
-        if d_lines.table is not None:
-            d_depth += _matmul(flat["d_opacity"], column)
-        slope = gas["rest"][None] * (lines.g_weight[:, None, None] * light)
-        out = (slope.reshape(n_g * n_w, -1) * d_depth).reshape(n_g, n_w, -1).sum(0)
-        if d_lines.g_weight is not None:
-            out -= gas["rest"] * jnp.tensordot(d_lines.g_weight, light, axes=1)
-        return out
-
-    return jax.lax.scan(lambda out, gas: (out + of_gas(gas), None), d_hidden, per_gas)[0]
+    n, _, n_g, n_w = opacity.shape
+    column = lines.mixing[i] * lines.column
+    d_column = jnp.zeros_like(column)
+    if d_lines.column is not None:
+        d_column += lines.mixing[i] * d_lines.column
+    if d_lines.mixing is not None:
+        d_column += d_lines.mixing[i] * lines.column
+    rows, by = [opacity[:, i].reshape(n, -1)], [d_column]
+    if steep is not None and d_lines.fraction is not None:
+        rows.append(steep[:, i].reshape(n, -1))
+        by.append(d_lines.fraction * column)
+    d_depth = _matmul(jnp.concatenate(rows), jnp.concatenate(by))
+    if d_opacity is not None:
+        d_depth += _matmul(d_opacity[:, i].reshape(n, -1), column)
+    light = _transmission(lines.column, rows[0], lines.mixing[i]).reshape(n_g, n_w, -1)
+    out = (lines.g_weight[:, None, None] * light * d_depth.reshape(light.shape)).sum(0)
+    if d_lines.g_weight is not None:
+        out -= jnp.tensordot(d_lines.g_weight, light, axes=1)
+    return out
