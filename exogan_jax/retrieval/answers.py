@@ -63,7 +63,8 @@ def answers(
     parameters = model.layout.parameters
     static = dataclasses.replace(settings, seed=0)  # is in the keys: another compiles nothing
     rows = [min(i, len(asked) - 1) for i in range(chunk)]  # the last chunk is padded
-    keys = keys_of([names[i] for i in rows], settings.seed)
+    both = jax.vmap(jax.random.split)(keys_of([names[i] for i in rows], settings.seed))
+    keys, later = both[:, 0], both[:, 1]
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(asked[i].target for i in rows))
     found = jax.tree.map(np.asarray, retrieve_all(keys, model, stacked, settings=static))
     fast = [
@@ -73,8 +74,8 @@ def answers(
     if physics is None or not settings.exact or not is_sampled(model, settings):
         return fast
     return [
-        _exact(jax.random.fold_in(key, 0), one, own, model, physics, static)
-        for key, one, own in zip(keys, fast, asked, strict=False)
+        _exact(key, one, own, model, physics, static)
+        for key, one, own in zip(later, fast, asked, strict=False)
     ]
 
 
