@@ -91,7 +91,8 @@ def test_a_walk_about_others_keeps_the_density_and_leaves_them_alone():
     unit = jax.random.normal(jax.random.key(7), (2, 1024, 2))
     flat = jax.random.uniform(jax.random.key(8), (2, 1024, 1), minval=-1.0)
     # The density's own samples; the box cuts the third to what is nearly uniform.
-    both = jnp.concatenate([target[:2] + SCALE[:2] * unit, flat], axis=2)
+    cut = [x[None, None, :2] for x in (target, SCALE)]
+    both = jnp.concatenate([cut[0] + cut[1] * unit, flat], axis=2)
     state = init(both[0], to(target))
     walked, info = jax.jit(lambda key, state: walk(key, state, both[1], to(target), 20))(
         jax.random.key(9), state

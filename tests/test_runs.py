@@ -98,6 +98,13 @@ def test_many_spectra_go_to_the_store_alone(tmp_path, capsys, fake, spectra):
     assert status == 0 and f"{MANY} of {MANY} spectra are done" in err and len(fake.calls) == calls
 
 
+def here(capsys, *arguments) -> tuple[int, str]:
+    """A command that retrieves nothing, in this process: its exit status, and what it said."""
+    capsys.readouterr()
+    status = cli.main([str(argument) for argument in arguments])
+    return status, "".join(capsys.readouterr())
+
+
 def test_single_spectra_are_exported_and_drawn(tmp_path, capsys, spectra):
     out = tmp_path / "out"
     ended(child("retrieve", spectra, "--out", out))
@@ -116,13 +123,13 @@ def test_single_spectra_are_exported_and_drawn(tmp_path, capsys, spectra):
     status, text = ended(child("plot", out, "planet_003"))
     drawn = {p.name for p in (out / "planet_003").glob("*.png")}
     assert status == 0 and drawn == {"aspa.png", "spectrum.png", "corner.png", "histograms.png"}
-    status, text = ended(child("export", "nonesuch", "--out", out))
+    status, text = here(capsys, "export", "nonesuch", "--out", out)
     assert status == 2 and f"no spectrum 'nonesuch' among the {MANY}" in text
-    status, text = ended(child("plot", tmp_path, "a"))
+    status, text = here(capsys, "plot", tmp_path, "a")
     assert status == 2 and "no results.zarr in it" in text
 
 
-def test_a_spectrum_that_fails_is_a_row_and_the_others_go_on(tmp_path, spectra):
+def test_a_spectrum_that_fails_is_a_row_and_the_others_go_on(tmp_path, capsys, spectra):
     write_spectra(spectra, 1, "broken")
     (spectra / "none.csv").write_text("wavelength,depth\n1,2\n")
     out = tmp_path / "out"
@@ -141,7 +148,7 @@ def test_a_spectrum_that_fails_is_a_row_and_the_others_go_on(tmp_path, spectra):
     assert status == 2 and contents(out) == first
     ended(child("retrieve", spectra, "--out", out, "--retry"))
     assert find_results(out).rows["broken_000"].revision == 2
-    status, text = ended(child("export", "broken_000", "--out", out))
+    status, text = here(capsys, "export", "broken_000", "--out", out)
     assert status == 2 and "divided by nothing" in text
 
 

@@ -86,10 +86,10 @@ def taken(
 
 
 class Quiet:
-    """Keeps what is said of many spectra for a file, and passes on the first errors."""
+    """Keeps what is said of many spectra for a file, and passes on the errors."""
 
-    def __init__(self, say: Callable[[str, object], None], most: int = 20) -> None:
-        self.say, self.most = say, most
+    def __init__(self, say: Callable[[str, object], None]) -> None:
+        self.say = say
         self.lines: list[str] = []
         self.counts = {"read": 0, "note": 0, "error": 0}
 
@@ -97,7 +97,7 @@ class Quiet:
         """Takes one line."""
         self.counts[kind] = self.counts.get(kind, 0) + 1
         self.lines.append(f"{kind}: {' '.join(str(message).split())}")
-        if kind == "error" and self.counts[kind] <= self.most:
+        if kind == "error":
             self.say(kind, message)
 
     def close(self, folder: Path) -> None:
