@@ -82,7 +82,7 @@ def test_the_chi_square_is_that_of_the_best_start_or_sample(model):
         np.testing.assert_allclose(found.reduced_chi2, chi2.min() / (60 - D), rtol=1e-2)
         starts.append(chi2[0])
     # Starts that hardly move: the best of many is better than one, and no worse than the optimum.
-    assert least < starts[1] < 0.5 * starts[0]
+    assert least < starts[1] < 0.9 * starts[0]
 
 
 def test_walkers_begin_about_the_best_starts(model):
