@@ -12,7 +12,7 @@ from exogan_jax.files import rundir
 from exogan_jax.files.folders import FEW
 from exogan_jax.files.html_report import write_report
 from exogan_jax.files.report import print_report, print_rows
-from exogan_jax.files.restore import posterior_of
+from exogan_jax.files.restore import posterior_of, row_named
 from exogan_jax.files.results import Results, read_rows
 from exogan_jax.files.rows import DONE
 from exogan_jax.files.significance_table import weigh_all
@@ -58,7 +58,7 @@ class _Answers(Mapping[str, Posterior]):
 
     def __getitem__(self, name: str) -> Posterior:
         saved = rundir.load(self._run.jobs[name]) if self._run.few else None
-        return saved or posterior_of(self._results, name, self._run.model)
+        return saved or posterior_of(row_named(self._results, name), self._run.model)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

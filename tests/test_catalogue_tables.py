@@ -144,6 +144,11 @@ def broken(path, kind):
             "# datatype:", "# meta: {__serialized_columns__: {}}\n# datatype:"
         )
         path.write_text(text)
+    elif kind == "hidden tag":  # between quotes, as a search for tags is passed by
+        text = path.read_text().replace(
+            "# datatype:", "# meta: {a: 'it''s' , b: !!python/name:os.system ''}\n# datatype:"
+        )
+        path.write_text(text)
     elif kind == "damaged":
         path.write_text(path.read_text()[:-30])
 
@@ -157,6 +162,7 @@ def broken(path, kind):
         ("no name", "no column `name`"),
         ("text", "neither ECSV, FITS nor NetCDF"),
         ("objects", "its header asks for objects"),
+        ("hidden tag", "line 4: the header holds the YAML tag"),
         ("damaged", "a damaged ECSV file"),
     ],
 )

@@ -69,8 +69,12 @@ def _from_astropy(table: Any) -> tuple[Column, ...]:
     return columns_of(names, ["" if unit is None else str(unit) for unit in units], arrays)
 
 
-def _check_yaml(path: Path, lines: list[str]) -> None:
-    """Refuses a header of an ECSV that would make objects, or take for ever."""
+def check_yaml(path: Path, lines: list[str]) -> None:
+    """Refuses a header of an ECSV that would make objects, or take for ever.
+
+    Raises:
+      SpectrumError: naming the line.
+    """
     import yaml
 
     header = list(itertools.takewhile(lambda line: line.startswith("#"), lines))
@@ -100,7 +104,7 @@ def header_table(path: Path, lines: list[str], form: str, sha256: str) -> Table:
     from astropy.table import Table as AstropyTable
 
     if form == "ECSV":
-        _check_yaml(path, lines)
+        check_yaml(path, lines)
         start = next((i for i, line in enumerate(lines) if not line.startswith("#")), 0)
         rows = [i for i, line in enumerate(lines, 1) if i > start + 1 and line.strip()]
         rows = [i for i in rows if not lines[i - 1].startswith("#")]

@@ -12,6 +12,7 @@ its table, which is read as one of a file of its own: by names, units and number
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from astropy.table import Table as AstropyTable
 
+from exogan_jax.files.astropy_tables import check_yaml
 from exogan_jax.files.planets_table import Planet, planet_of, planets_of, with_planet
 from exogan_jax.files.spectra import Spectrum, reading_sha256, spectrum_of_table
 from exogan_jax.files.splitting import split_at
@@ -30,8 +32,8 @@ _MAGIC = {b"SIMPLE  =": "FITS", b"\x89HDF\r\n\x1a\n": "NetCDF", b"# %ECSV": "ECS
 _REMEDY = (
     "give a table with a row a spectrum: ECSV with lists in cells, FITS with columns of arrays"
 )
-#: In the header of an ECSV: objects that astropy would make.
-_OBJECTS = ("__serialized_columns__", "!!python", "!astropy.table.SerializedColumn")
+#: In the header of an ECSV: columns that astropy would make of others.
+_OBJECTS = ("__serialized_columns__", "!astropy.table.SerializedColumn")
 
 
 class CatalogueRow(NamedTuple):
@@ -109,11 +111,10 @@ def _fits(path: Path) -> AstropyTable:
 
 def _ecsv(path: Path) -> AstropyTable:
     with path.open(encoding="utf-8") as file:
-        for line in file:
-            if not line.startswith("#"):
-                break
-            if any(word in line for word in _OBJECTS):
-                fail(path, "its header asks for objects", "save plain numbers, text and lists")
+        header = list(itertools.takewhile(lambda line: line.startswith("#"), file))
+    if any(word in line for line in header for word in _OBJECTS):
+        fail(path, "its header asks for objects", "save plain numbers, text and lists")
+    check_yaml(path, header)
     return AstropyTable.read(path, format="ascii.ecsv")
 
 

@@ -61,7 +61,7 @@ def export_files(out: Path, results: Results, name: str, model: Model) -> Path:
     posterior = _saved(path, attrs)
     fresh = posterior is None
     if posterior is None:
-        posterior = posterior_of(results, name, model)
+        posterior = posterior_of(row, model)
     path.parent.mkdir(parents=True, exist_ok=True)
     observation, star_radius = observation_of(row), float(row["star_radius"])
     write_fitted(path.parent / FITTED, posterior, observation, star_radius)
@@ -89,6 +89,6 @@ def export_figures(out: Path, results: Results, name: str, model: Model) -> Path
     posterior = _saved(folder / POSTERIOR, attributes_of(results, name, row))
     folder.mkdir(parents=True, exist_ok=True)
     truth = row["truth"] if np.isfinite(row["truth"]).any() else None
-    answer = posterior or posterior_of(results, name, model)
+    answer = posterior or posterior_of(row, model)
     save_figures(folder, answer, observation_of(row), truth)
     return folder

@@ -189,7 +189,6 @@ def write_report(
     words = f"{len(names)} spectra, {flagged} with flags, {failed} without an answer. Medians with "
     words += "half of the interval from 16 to 84 %. Made by exogan_jax " + __version__ + "."
     occurring = dict.fromkeys(flag for row in rows["flags"] for flag in split_flags(row))
-    runs = {k: v for s in results.stores for k, v in s.group.attrs.get("runs", {}).items()}
     data = json.dumps(_data(rows, parameters, picked), ensure_ascii=True, separators=(",", ":"))
     filled = {
         "@TITLE@": html.escape(f"Retrieval of {len(names)} spectra: {folder.resolve().name}"),
@@ -197,7 +196,7 @@ def write_report(
         "@FLAGS@": _pairs("What the flags mean", {flag: explain(flag) for flag in occurring}),
         "@OVERVIEW@": _overview(rows, parameters),
         "@PICKED@": _picked(results, picked, parameters),
-        "@MADE_WITH@": "".join(_pairs("Made with", about) for about in runs.values()),
+        "@MADE_WITH@": "".join(_pairs("Made with", about) for about in results.runs.values()),
         "@DATA@": data.replace("<", "\\u003c"),  # no name can end the script
     }
     source = importlib.resources.files("exogan_jax") / "assets" / "report.html"

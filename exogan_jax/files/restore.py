@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from exogan_jax.files.headers import model_names
 from exogan_jax.files.made_with import weights_sha256
@@ -24,6 +24,7 @@ from exogan_jax.files.rows import DONE
 from exogan_jax.files.weights import load_model
 from exogan_jax.gan.model import Model
 from exogan_jax.layout import Layout
+from exogan_jax.physics.forward import simulate
 from exogan_jax.physics.observation import Observation
 from exogan_jax.retrieval.flags import split
 from exogan_jax.retrieval.result import Posterior
@@ -56,20 +57,17 @@ def observation_of(row: dict[str, Any]) -> Observation:
     return Observation(wavelength, half_width, depth, sigma, names)
 
 
-def posterior_of(results: Results, name: str, model: Model) -> Posterior:
+def posterior_of(row: dict[str, Any], model: Model) -> Posterior:
     """The posterior of one spectrum of the store.
 
     Args:
-      results: where it is.
-      name: of the spectrum.
+      row: of the spectrum, from `row_named`.
       model: that it was retrieved with.
 
     Raises:
-      KeyError: there is no such spectrum, or it has no answer.
-      ValueError: the store is damaged, or the spectra of its samples cannot be made again.
+      ValueError: the spectra of its samples cannot be made again.
     """
-    row = row_named(results, name)
-    layout = results.stores[results.rows[name].store].layout
+    layout = model.layout
     drawn = np.isfinite(row["loss"])
     samples = np.array(row["samples"][drawn])
     weights = row["weight"][drawn].astype(np.float64)
@@ -77,13 +75,13 @@ def posterior_of(results: Results, name: str, model: Model) -> Posterior:
     best = int(np.argmin(row["loss"][drawn]))
     diagnostics = {field: float(row[field]) for field in DIAGNOSTICS}
     return Posterior(
-        name=name,
+        name=str(row["name"]),
         layout=layout,
         samples=samples,
         weights=weights / weights.sum(),
         flags=str(row["flags"]),
         depth=depth,
-        aspa=np.asarray(_image(layout, depth[best], samples[best])),
+        aspa=np.asarray(_image(layout, depth[best], samples[best].astype(np.float32))),
         loss=np.array(row["loss"][drawn]),
         **diagnostics,
     )
@@ -93,9 +91,21 @@ def _is_exact(row: dict[str, Any]) -> bool:
     return bool(np.isfinite(row["efficiency"])) and "not_exact" not in split(str(row["flags"]))
 
 
-def _image(layout: Layout, depth: np.ndarray, theta: np.ndarray) -> jax.Array:
-    fill = jax.jit(lambda depth, theta: layout.image(layout.pack(depth, theta)))
-    return fill(jnp.asarray(depth, jnp.float32), jnp.asarray(theta, jnp.float32))
+@partial(jax.jit, static_argnames="layout")
+def _image(layout: Layout, depth: Float[Array, " w"], theta: Float[Array, " d"]) -> Array:
+    return layout.image(layout.pack(depth, theta))
+
+
+@jax.jit
+def _generated(model: Model, theta: Float[Array, "n d"]) -> Float[Array, "n w"]:
+    def one(theta: Array) -> Array:
+        latent = 2 * model.layout.parameters.to_unit(theta) - 1
+        return model.layout.unpack(model.values(model.generate(latent)))[0]
+
+    return jax.vmap(one)(theta)
+
+
+_simulated = jax.jit(simulate)
 
 
 def spectra_of(
@@ -108,22 +118,16 @@ def spectra_of(
       ValueError: neither can make them.
     """
     physics = physics_of(model)
-    parameters = model.layout.parameters
-    one: Callable[[Any], Any]
+    every: Callable[[np.ndarray], Any]
     if physics is not None and (exact or not model.networks.anchored):
-        one = physics
+        every = partial(_simulated, physics)
     elif model.networks.anchored:
-
-        def one(theta: Any) -> Any:
-            latent = 2 * parameters.to_unit(theta) - 1
-            return model.layout.unpack(model.values(model.generate(latent)))[0]
-
+        every = partial(_generated, model)
     else:
         raise ValueError(
             f"the spectra of {model.name}'s samples cannot be made again: its latents are not its "
             "parameters, and its opacities do not ship"
         )
-    every = jax.jit(jax.vmap(one))
     rows = -(-len(samples) // _BATCH) * _BATCH
     padded = np.resize(samples, (rows, samples.shape[1])).astype(np.float32)
     parts = [np.asarray(every(padded[i : i + _BATCH])) for i in range(0, rows, _BATCH)]
@@ -168,5 +172,5 @@ def load_posterior(
       ValueError: the store is damaged, or the model is another one.
     """
     results = find_results(folder)
-    row_named(results, name)
-    return posterior_of(results, name, model_of(results, name) if model is None else model)
+    row = row_named(results, name)
+    return posterior_of(row, model_of(results, name) if model is None else model)

@@ -39,14 +39,18 @@ class Results(NamedTuple):
     stores: tuple[Store, ...]
     rows: dict[str, Where]  # by name, those that count
 
+    @property
+    def runs(self) -> dict[str, dict[str, Any]]:
+        """What rows were made with, by the digests that rows have."""
+        return {k: v for s in self.stores for k, v in s.group.attrs.get("runs", {}).items()}
+
     def run_of(self, name: str) -> str:
         """The digest of what a row was made with; "" where nothing was made."""
         return str(read_rows(self, [name], ["run"])["run"][0])
 
     def made_with(self, name: str) -> dict[str, Any]:
         """What a row was made with: settings, versions, the model and its weights' digest."""
-        runs = dict(self.stores[self.rows[name].store].group.attrs.get("runs", {}))
-        return dict(runs.get(self.run_of(name), {}))
+        return dict(self.runs.get(self.run_of(name), {}))
 
 
 def index(stores: Sequence[Store], counts: Sequence[Sequence[int]]) -> Results:
@@ -180,5 +184,5 @@ def open_results(folder: str | os.PathLike[str]) -> xr.Dataset:
     coordinates["spectrum"] = [name for name, _ in where]
     variables.pop("name")
     attrs = {k: v for k, v in first.group.attrs.items() if k != "slot"}
-    attrs["runs"] = {k: v for s in results.stores for k, v in s.group.attrs.get("runs", {}).items()}
+    attrs["runs"] = results.runs
     return xr.Dataset(variables, coordinates, attrs)

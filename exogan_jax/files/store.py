@@ -23,6 +23,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from exogan_jax.files.atomic import replacing
 from exogan_jax.files.rows import BANDS, FIELDS, Rows, corner, fill_value, numpy_dtype, sizes
 from exogan_jax.layout import Layout
 from exogan_jax.retrieval.weighted import QUANTILES
@@ -199,9 +200,8 @@ def consolidate(store: Store) -> None:
     path = store.path / "zarr.json"
     text = path.read_text(encoding="utf-8")
     ordered = json.dumps(json.loads(text), indent=2, sort_keys=True)  # whatever the folder's order
-    temporary = path.with_suffix(f".{uuid.uuid4().hex}.partial")
-    temporary.write_text(ordered, encoding="utf-8")
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        temporary.write_text(ordered, encoding="utf-8")
 
 
 def note_run(store: Store, run: str, made_with: Mapping[str, Any]) -> None:

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from exogan_jax.retrieval.weighted import systematic
+
 
 class Reweighed(NamedTuple):
     """Samples of one density as those of another one."""
@@ -73,13 +75,9 @@ def powered(log_ratio: Float[np.ndarray, " n"], power: float) -> Float[np.ndarra
 def drawn(
     rng: np.random.Generator, weight: Float[np.ndarray, " n"], n: int
 ) -> Int[np.ndarray, " n"]:
-    """Which of weighted samples make n of equal weights, in random order: each as often as its
-    weight says, up to one.
-    """
-    total = np.cumsum(weight)
-    at = (rng.uniform() + np.arange(n)) / n * total[-1]
-    chosen = np.minimum(np.searchsorted(total, at), len(weight) - 1)
-    return rng.permutation(chosen)
+    """Which of weighted samples make n of equal weights, in random order."""
+    chosen: np.ndarray = rng.permutation(systematic(weight, n, rng))
+    return chosen
 
 
 def worth(values: Float[np.ndarray, "n d"], family: Int[np.ndarray, " n"]) -> float:

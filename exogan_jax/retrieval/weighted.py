@@ -81,14 +81,16 @@ def coverage(
     return inside.mean(axis=0)
 
 
-def systematic(weights: Float[np.ndarray, " n"], size: int, seed: int) -> np.ndarray:
+def systematic(
+    weights: Float[np.ndarray, " n"], size: int, seed: int | np.random.Generator
+) -> np.ndarray:
     """Indices of equally weighted samples by systematic resampling: sample i occurs size * w_i
     times, rounded up or down.
 
     Args:
       weights: (n,) summing to 1.
       size: number of indices.
-      seed: of the only random number.
+      seed: of the only random number, or where it comes from.
     """
     begin = np.random.default_rng(seed).uniform()
     edges = np.cumsum(np.asarray(weights, np.float64))
