@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -52,6 +53,7 @@ def train(name_or_path: str, config: ConfigDict, out: Path) -> Path:
 
     Raises:
       Stopped: SIGTERM came.
+      FloatingPointError: training diverged; the last checkpoint is from before.
     """
     model, card = load_model(name_or_path), model_card(name_or_path)
     out.mkdir(parents=True, exist_ok=True)
@@ -100,6 +102,8 @@ def train(name_or_path: str, config: ConfigDict, out: Path) -> Path:
                 step += k
                 numbers = {name: float(x) for name, x in info._asdict().items()}  # waits for it
                 seconds = time.perf_counter() - began
+                if not math.isfinite(numbers["loss"]):
+                    raise FloatingPointError(f"the loss is {numbers['loss']} at step {step}")
                 numbers["spectra_per_second"] = k * config.batch_size / seconds
                 log.write(step, numbers)
                 bar.update(task, completed=step)

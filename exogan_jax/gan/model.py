@@ -111,4 +111,4 @@ class Model:
         """The encoder's distribution of the latent, from `retrieval.encode.features`."""
         proposal = self.encoder_network.apply(self.encoder, features[None])
         assert isinstance(proposal, Proposal)
-        return Proposal(proposal.mean[0], proposal.precision[0])
+        return jax.tree.map(lambda x: x[0], proposal)

@@ -1,7 +1,8 @@
-"""The encoder: a Gaussian neural posterior estimator. From an observation to the latents that could
-have made it, as a normal distribution, trained on simulated observations by the likelihood of their
-latents (Papamakarios & Murray 2016, arXiv:1605.06376). It gives an inpainting its starts and its
-coordinates, so that tens of steps do the work of hundreds.
+"""The encoder: a neural posterior estimator. From an observation to the latents that could have made
+it, as a normal distribution, which a flow bends where there is one (`flow.Flow`); trained on
+simulated observations by the likelihood of their latents (Papamakarios & Murray 2016,
+arXiv:1605.06376). Its samples are the fast answer, once they are weighted; the normal distribution
+gives an inpainting its starts and its coordinates, so that tens of steps do the work of hundreds.
 
 A latent z in [-1, 1]^d is described by u = probit((z + 1) / 2): the uniform prior of z is the unit
 normal of u, so that an observation that tells nothing is described exactly, and no normal leaves
@@ -17,6 +18,7 @@ from flax import linen as nn
 from jax.scipy.special import ndtr, ndtri
 from jaxtyping import Array, Float
 
+from exogan_jax.gan.flow import Flow
 from exogan_jax.triangular import inverse
 
 _MOST = 8.0  # log of the highest precision: a spread of 3e-4
@@ -34,10 +36,11 @@ def from_normal(u: Float[Array, "*batch d"]) -> Float[Array, "*batch d"]:
 
 
 class Proposal(NamedTuple):
-    """A normal distribution of u: precision @ (u - mean) is unit normal."""
+    """A distribution of u: precision @ (u - mean) is unit normal, or what the flow makes of that."""
 
     mean: Float[Array, "*batch d"]
     precision: Float[Array, "*batch d d"]  # lower triangular, of positive diagonal
+    context: Float[Array, "*batch layer width"] | None = None  # for the flow, if there is one
 
 
 class Shape(NamedTuple):
@@ -59,13 +62,22 @@ def latent_at(position: Float[Array, " d"], shape: Shape) -> Float[Array, " d"]:
     return from_normal(shape.mean + shape.spread @ position)
 
 
+def standardised(latent: Float[Array, "n d"], proposal: Proposal) -> Float[Array, "n d"]:
+    """Latents in units of each one's normal distribution."""
+    return jnp.einsum("nij,nj->ni", proposal.precision, to_normal(latent) - proposal.mean)
+
+
 def negative_log_density(latent: Float[Array, "n d"], proposal: Proposal) -> Float[Array, " n"]:
-    """-log of a proposal's density of u at latents, without (d/2) log 2 pi: d/2 on average for the
-    unit normal at its own samples.
+    """-log of a proposal's normal density of u at latents, without (d/2) log 2 pi: d/2 on average
+    for the unit normal at its own samples.
     """
-    residual = jnp.einsum("nij,nj->ni", proposal.precision, to_normal(latent) - proposal.mean)
-    log_determinant = jnp.log(jnp.diagonal(proposal.precision, axis1=1, axis2=2)).sum(axis=1)
-    return 0.5 * jnp.square(residual).sum(axis=1) - log_determinant
+    residual = standardised(latent, proposal)
+    return 0.5 * jnp.square(residual).sum(axis=1) - log_determinant(proposal)
+
+
+def log_determinant(proposal: Proposal) -> Float[Array, "*batch"]:
+    """Of the precision."""
+    return jnp.log(jnp.diagonal(proposal.precision, axis1=-2, axis2=-1)).sum(axis=-1)
 
 
 class Encoder(nn.Module):
@@ -78,6 +90,7 @@ class Encoder(nn.Module):
       radius: mean and spread of the training spectra's sqrt(depth), radii in R_sun, by which the
         features scale a spectrum's own. The default is that of the published problem's shipped
         weights.
+      n_layers, flow_width, n_bins: of the flow; without layers there is none.
       dtype: compute dtype; parameters and result are float32.
     """
 
@@ -85,7 +98,15 @@ class Encoder(nn.Module):
     width: int = 512
     depth: int = 4
     radius: tuple[float, float] = (0.118, 0.02)
+    n_layers: int = 0
+    flow_width: int = 128
+    n_bins: int = 8
     dtype: Any = jnp.float32
+
+    @property
+    def flow(self) -> Flow:
+        """From unit normal points to those in units of the normal distribution."""
+        return Flow(self.n_layers, self.flow_width, self.n_bins, name="flow")
 
     @nn.compact
     def __call__(self, features: Float[Array, "n f"]) -> Proposal:
@@ -106,4 +127,11 @@ class Encoder(nn.Module):
         # A row in units of its diagonal: the conditional means that it stands for are of order 1.
         precision = jnp.zeros((out.shape[0], d, d)).at[:, rows, columns].set(below)
         precision = (precision + jnp.eye(d)[None]) * diagonal[:, :, None]
-        return Proposal(mean, precision)
+        if not self.n_layers:
+            return Proposal(mean, precision)
+        size = self.n_layers * self.flow_width
+        context = nn.Dense(size, dtype=self.dtype, name="context")(nn.silu(x)).astype(jnp.float32)
+        context = context.reshape(-1, self.n_layers, self.flow_width)
+        if self.is_initializing():  # its parameters are the encoder's
+            self.flow(mean, context)
+        return Proposal(mean, precision, context)

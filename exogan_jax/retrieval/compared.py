@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
@@ -108,7 +109,7 @@ def _depth_density(model: Model, target: Target) -> Callable[[Array], Float[Arra
             return level_density(drawn, target.depth)
         return -_loss(drawn, target)
 
-    return density
+    return jax.jit(density)
 
 
 def _depth_residuals(model: Model, target: Target) -> Callable[[Array], Float[Array, " n"]]:
@@ -119,7 +120,7 @@ def _depth_residuals(model: Model, target: Target) -> Callable[[Array], Float[Ar
         assert isinstance(drawn, Depths) and isinstance(target.depth, LevelTarget)
         return level_residuals(drawn, target.depth)
 
-    return residuals
+    return jax.jit(residuals)
 
 
 def _pixel_loss(model: Model, drawing: Array, target: Target) -> Float[Array, ""]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax.scipy.stats import norm
 from jaxtyping import Array, Float
@@ -50,6 +51,7 @@ def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Co
     drawing, prior = model.drawing, target.prior
     generate = model.at_points(target.depth.point)
 
+    @jax.jit
     def depths_of(latent: Array) -> Depths:
         depths = generate(latent)
         assert isinstance(depths, Depths)
@@ -85,4 +87,4 @@ def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Co
         density = jnp.where(straight, -jnp.log(2 * half), norm.logpdf(u)).sum()
         return place, density + jnp.where(straight.any(), volume, 0.0)
 
-    return Coordinates(position_of, place_of)
+    return Coordinates(jax.jit(position_of), jax.jit(place_of))

@@ -13,7 +13,7 @@ def get_config() -> ConfigDict:
     """All settings of `experiments.train_encoder`."""
     return ConfigDict(
         {
-            "options": {"width": 512, "depth": 3},  # of `gan.npe.Encoder`
+            "options": {"width": 512, "depth": 3, "n_layers": 8},  # of `gan.npe.Encoder`
             "seed": 0,
             "batch_size": 256,
             "n_steps": 30_000,

@@ -24,8 +24,59 @@ class Design(NamedTuple):
     sigma: Float[Array, " w"]  # error of each bin by its number, in UNIT
 
 
+#: What instruments see [um]: HST's STIS and WFC3, Spitzer's two bands, JWST's modes, Ariel, and
+#: several together.
+WINDOWS = (
+    (0.29, 0.57), (0.53, 1.03), (0.8, 1.15), (1.1, 1.7), (3.16, 3.93), (3.97, 5.02),
+    (0.6, 5.3), (0.6, 2.83), (0.97, 1.89), (1.66, 3.17), (2.87, 5.27), (2.42, 4.03), (3.88, 5.0),
+    (5.0, 12.0), (0.5, 7.8), (0.5, 15.0),
+)  # fmt: skip
+_MOST_WINDOWS = 4  # of one observation
+
+
 def design(key: Array, layout: Layout) -> Design:
-    """One observation's bins and errors.
+    """One observation's bins and errors: half of any window, half of instruments'."""
+    which, key = jax.random.split(key)
+    any_window, of_instruments = window_design(key, layout), instrument_design(key, layout)
+    chosen = jax.random.bernoulli(which)
+    return jax.tree.map(lambda a, b: jnp.where(chosen, a, b), any_window, of_instruments)
+
+
+def instrument_design(key: Array, layout: Layout) -> Design:
+    """One to four of `WINDOWS`, each of bins of its own and of errors that differ by a factor of 1.6
+    or so about one between 5 and 300 ppm. A third lose single points, a third have errors that
+    scatter.
+    """
+    n, k = layout.n_wavelength, _MOST_WINDOWS
+    keys = jax.random.split(key, 9)
+    low, high = jnp.asarray(WINDOWS, jnp.float32)[
+        jax.random.randint(keys[0], (k,), 0, len(WINDOWS))
+    ].T
+    among = jnp.arange(k) < jax.random.choice(keys[1], jnp.array([1, 1, 1, 1, 2, 2, 3, 4]))
+    wavelength = jnp.asarray(layout.wavelength_um, jnp.float32)
+    inside = (wavelength[:, None] > low[None]) & (wavelength[:, None] < high[None]) & among[None]
+    window = jnp.where(inside.any(axis=1), jnp.argmax(inside, axis=1), k)
+    points = jnp.exp2(jax.random.uniform(keys[2], (k,), maxval=5.0)).astype(int)
+    points = jnp.append(jnp.where(jax.random.bernoulli(keys[3], 0.6, (k,)), 1, points), 1)
+    place = jnp.arange(n)
+    begins = jnp.append(True, window[1:] != window[:-1])
+    since = place - jax.lax.cummax(jnp.where(begins, place, 0))
+    bins = jnp.cumsum(begins | (since % points[window] == 0)) - 1
+    lost = jnp.maximum(0.0, jax.random.uniform(keys[4]) - 0.7)
+    kept = jax.random.uniform(keys[5], (n,)) > lost
+    seen = inside.any(axis=1) & kept
+    log_sigma = jax.random.uniform(keys[6], minval=jnp.log(5e-6), maxval=jnp.log(3e-4))
+    own = jnp.append(0.5 * jax.random.normal(keys[7], (k,)), 0.0)
+    scatter, each = jax.random.split(keys[8])
+    size = 0.3 * jnp.maximum(0.0, jax.random.uniform(scatter) - 0.67)
+    sigma = jnp.exp(log_sigma + own[window] + size * jax.random.normal(each, (n,))) / UNIT
+    sigma = jax.ops.segment_max(sigma, bins, n)
+    seen = seen | ((~seen).all() & (place == n // 2))
+    return Design(seen.astype(jnp.float32), bins, jnp.where(jnp.isfinite(sigma), sigma, 1.0))
+
+
+def window_design(key: Array, layout: Layout) -> Design:
+    """Of any window.
 
     A third see the whole grid; the others a window from anywhere, of a tenth of its wavelength or
     more. A third lose single points, a third a gap. Half have bins of 2 to 32 points. Errors are

@@ -15,7 +15,14 @@ from jaxtyping import Array, Float
 
 from exogan_jax.atmosphere import excess
 from exogan_jax.gan.model import LevelError, Model
-from exogan_jax.gan.npe import Encoder, Proposal, negative_log_density, to_normal
+from exogan_jax.gan.npe import (
+    Encoder,
+    Proposal,
+    log_determinant,
+    negative_log_density,
+    standardised,
+    to_normal,
+)
 from exogan_jax.retrieval.encode import features, n_features
 from exogan_jax.triangular import inverse
 from experiments.training.designs import design, observe
@@ -86,11 +93,32 @@ def measure_radius(model: Model, key: Array, n: int = 4096) -> tuple[float, floa
 
 
 def init(key: Array, training: EncoderTraining, model: Model) -> EncoderState:
-    """A fresh encoder for a model."""
+    """An encoder for a model: fresh, but for the layers of its own that are of the same shape."""
     example = jnp.zeros((1, n_features(model.layout.n_wavelength)))
     params = training.network.init(key, example)["params"]
+    own = model.encoder["params"] if model.encoder is not None else {}
+    for name, layer in own.items():
+        if jax.tree.map(jnp.shape, layer) == jax.tree.map(jnp.shape, params.get(name)):
+            params = params | {name: layer}
     optimizer = training.optimizer.init(params)
     return EncoderState(jnp.zeros((), jnp.int32), params, optimizer, params)
+
+
+def losses(
+    network: Encoder, params: Any, latent: Float[Array, "n d"], proposal: Proposal
+) -> Float[Array, "part n"]:
+    """-log densities of latents in u, without (d/2) log 2 pi: of the normal distributions, and of
+    what the flow, where there is one, makes of them. These stay the best normal ones: the flow's
+    density does not change them.
+    """
+    normal = negative_log_density(latent, proposal)
+    if proposal.context is None:
+        return normal[None]
+    fixed = jax.lax.stop_gradient(proposal._replace(context=None))
+    at, variables = standardised(latent, fixed), {"params": params["flow"]}
+    unit, volume = network.flow.apply(variables, at, proposal.context, backwards=True)
+    bent = 0.5 * jnp.square(unit).sum(axis=1) - volume - log_determinant(fixed)
+    return jnp.stack([normal, bent])
 
 
 def step(
@@ -102,7 +130,7 @@ def step(
     def loss_fn(params: Any) -> Array:
         proposal = training.network.apply({"params": params}, x)
         assert isinstance(proposal, Proposal)
-        return negative_log_density(z, proposal).mean()
+        return losses(training.network, params, z, proposal).sum(axis=0).mean()
 
     loss, gradient = jax.value_and_grad(loss_fn)(state.params)
     updates, optimizer = training.optimizer.update(gradient, state.optimizer, state.params)
@@ -116,7 +144,7 @@ def judge(model: Model, key: Array, n: int) -> dict[str, float]:
     """How good a model's encoder is, on `n` observations that it never saw.
 
     Returns:
-      `loss`; `residual`, the rms of the latents in units of the proposals, 1 for calibrated ones;
+      `loss`, of what the encoder proposes; `normal_loss`, of the normal distributions; `residual`, the rms of the latents in units of the proposals, 1 for calibrated ones;
       `inside_68`, `inside_95`, the shares of single latents within those intervals.
     """
     return {name: float(x) for name, x in _judge(key, model, n).items()}
@@ -126,12 +154,14 @@ def judge(model: Model, key: Array, n: int) -> dict[str, float]:
 def _judge(key: Array, model: Model, n: int) -> dict[str, Array]:
     z, x = observed(key, model, n, model.encoder_network.radius)
     proposal = jax.vmap(model.propose)(x)
-    residual = jnp.einsum("nij,nj->ni", proposal.precision, to_normal(z) - proposal.mean)
+    loss = losses(model.encoder_network, model.encoder["params"], z, proposal)
+    residual = standardised(z, proposal._replace(context=None))
     spread = jax.vmap(inverse)(proposal.precision)
     sigma = jnp.sqrt(jnp.square(spread).sum(axis=2))
     score: Float[Array, "n d"] = jnp.abs(to_normal(z) - proposal.mean) / sigma
     return {
-        "loss": negative_log_density(z, proposal).mean(),
+        "loss": loss[-1].mean(),
+        "normal_loss": loss[0].mean(),
         "residual": jnp.sqrt(jnp.square(residual).mean()),
         "inside_68": (score < 0.9945).mean(),  # 68 % of a normal distribution
         "inside_95": (score < 1.96).mean(),
