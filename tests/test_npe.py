@@ -50,7 +50,7 @@ def test_uniform_latents_are_unit_normal():
 def test_density_is_that_of_a_multivariate_normal():
     proposal = some_proposal()
     z = jnp.array([[0.3, -0.9, 0.0, 0.99], [-0.5, 0.1, 0.7, 0.2]])
-    batch = Proposal(*(jnp.stack([x, x]) for x in proposal))
+    batch = jax.tree.map(lambda x: jnp.stack([x, x]), proposal)
     covariance = np.linalg.inv(np.asarray(proposal.precision, np.float64))
     expected = -multivariate_normal.logpdf(
         np.asarray(to_normal(z)), np.asarray(proposal.mean), covariance @ covariance.T
@@ -73,7 +73,8 @@ def test_positions_are_in_units_of_the_spread():
 def test_an_untrained_encoder_says_the_prior():
     network = Encoder(latent_dim=3, width=8, depth=1)
     x = jax.random.normal(jax.random.key(0), (2, N_FEATURES))
-    mean, precision = network.apply(network.init(jax.random.key(1), x), x)
+    mean, precision, context = network.apply(network.init(jax.random.key(1), x), x)
+    assert context is None
     np.testing.assert_array_equal(mean, np.zeros((2, 3)))
     np.testing.assert_array_equal(precision, np.stack([np.eye(3)] * 2))
 

@@ -98,7 +98,10 @@ class Flow(nn.Module):
 
     @nn.compact
     def __call__(
-        self, x: Float[Array, "n d"], context: Float[Array, "n layer width"], backwards: bool = False
+        self,
+        x: Float[Array, "n d"],
+        context: Float[Array, "n layer width"],
+        backwards: bool = False,
     ) -> tuple[Float[Array, "n d"], Float[Array, " n"]]:
         """Bent points (n, d), and the logarithms of the volumes' change (n,).
 

@@ -1,5 +1,5 @@
-"""The encoder: a neural posterior estimator. From an observation to the latents that could have made
-it, as a normal distribution, which a flow bends where there is one (`flow.Flow`); trained on
+"""The encoder: a neural posterior estimator. From an observation to the latents that could have
+made it, as a normal distribution, which a flow bends where there is one (`flow.Flow`); trained on
 simulated observations by the likelihood of their latents (Papamakarios & Murray 2016,
 arXiv:1605.06376). Its samples are the fast answer, once they are weighted; the normal distribution
 gives an inpainting its starts and its coordinates, so that tens of steps do the work of hundreds.
@@ -36,7 +36,7 @@ def from_normal(u: Float[Array, "*batch d"]) -> Float[Array, "*batch d"]:
 
 
 class Proposal(NamedTuple):
-    """A distribution of u: precision @ (u - mean) is unit normal, or what the flow makes of that."""
+    """A distribution of u: precision @ (u - mean) is unit normal, or what a flow makes of it."""
 
     mean: Float[Array, "*batch d"]
     precision: Float[Array, "*batch d d"]  # lower triangular, of positive diagonal

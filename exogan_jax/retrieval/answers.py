@@ -20,12 +20,15 @@ from exogan_jax.retrieval.diagnostics import divergences
 from exogan_jax.retrieval.fitting import Summary, retrieve_one
 from exogan_jax.retrieval.levels import LevelTarget
 from exogan_jax.retrieval.marginals import Marginals
+from exogan_jax.retrieval.quick import is_quick
+from exogan_jax.retrieval.quick_rounds import quick_summaries
 from exogan_jax.retrieval.renew import Problem
 from exogan_jax.retrieval.renewed import is_enough, renewed
 from exogan_jax.retrieval.residuals import Bins
 from exogan_jax.retrieval.sampling import is_sampled
 from exogan_jax.retrieval.settings import Settings
 
+_SIDE = 8  # chains side by side: more take more memory, and are not faster on two cores
 #: Of a generator that cannot be corrected: the share of the samples that exact weights must leave.
 #: Fewer say less than the generator's own.
 _LEAST = 0.1
@@ -66,10 +69,10 @@ def answers(
     both = jax.vmap(jax.random.split)(keys_of([names[i] for i in rows], settings.seed))
     keys, later = both[:, 0], both[:, 1]
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(asked[i].target for i in rows))
-    found = jax.tree.map(np.asarray, retrieve_all(keys, model, stacked, settings=static))
+    summaries = _summaries(keys, model, stacked, static)
     fast = [
-        generators(jax.tree.map(lambda x, i=i: x[i], found), own.bins, own.prior, parameters)
-        for i, own in enumerate(asked)
+        generators(found, own.bins, own.prior, parameters)
+        for found, own in zip(summaries, asked, strict=False)
     ]
     if physics is None or not settings.exact or not is_sampled(model, settings):
         return fast
@@ -77,6 +80,26 @@ def answers(
         _exact(key, one, own, model, physics, static)
         for key, one, own in zip(later, fast, asked, strict=False)
     ]
+
+
+def _summaries(keys: jax.Array, model: Model, targets: Target, settings: Settings) -> list[Summary]:
+    """Of all targets, as numpy arrays: quick ones where those will do, else by a chain."""
+    found: list[Summary | None] = [None] * len(keys)
+    if is_quick(model, settings):
+        both = jax.vmap(jax.random.split)(keys)
+        found = quick_summaries(both[:, 0], model, targets, settings)
+        keys = both[:, 1]
+    left = [i for i, one in enumerate(found) if one is None]
+    data = np.asarray(jax.random.key_data(keys))
+    for start in range(0, len(left), _SIDE):
+        part = left[start : start + _SIDE]
+        rows = np.array(part + part[-1:] * (min(_SIDE, len(keys)) - len(part)))
+        some = jax.tree.map(lambda x, rows=rows: x[rows], targets)
+        own = jax.random.wrap_key_data(data[rows])
+        out = jax.tree.map(np.asarray, retrieve_all(own, model, some, settings=settings))
+        for k, i in enumerate(part):
+            found[i] = jax.tree.map(lambda x, k=k: x[k], out)
+    return [one for one in found if one is not None]
 
 
 def _exact(

@@ -115,7 +115,7 @@ def fit(key: Array, model: Model, target: Target, settings: Settings) -> Fit:
     place = jax.vmap(one_start)(jax.random.split(key, settings.n_starts))
     modes = None
     if has_modes(model, settings):
-        residuals = _residuals(model, target, settings)
+        residuals = residuals_of(model, target, settings)
         modes = jax.vmap(lambda place: climb(place, residuals))(place)
         place = from_normal(modes.centre)
     drawings, weight = jax.vmap(weighted)(place)
@@ -124,7 +124,7 @@ def fit(key: Array, model: Model, target: Target, settings: Settings) -> Fit:
     return Fit(place, energy, weight, best, modes)
 
 
-def _residuals(model: Model, target: Target, settings: Settings) -> Callable[[Array], Array]:
+def residuals_of(model: Model, target: Target, settings: Settings) -> Callable[[Array], Array]:
     """Of data and of the prior, at a place; the uniform part of the prior is `modes`' own."""
     make = LIKELIHOODS[settings.likelihood].residuals
     assert make is not None

@@ -81,12 +81,13 @@ def _flow(model: Model, proposal: Any) -> _Flow:
     context = proposal.context[None]
 
     def draw(unit: Array) -> Array:
-        bent, _ = network.flow.apply(variables, unit, context)
+        bent: Any = network.flow.apply(variables, unit, context)[0]
         return shape.mean[None] + bent @ shape.spread.T
 
     def density(u: Array) -> Array:
         at = (u - proposal.mean[None]) @ proposal.precision.T
-        unit, volume = network.flow.apply(variables, at, context, backwards=True)
+        moved: Any = network.flow.apply(variables, at, context, backwards=True)
+        unit, volume = moved
         return norm.logpdf(unit).sum(axis=1) + volume + log_determinant(proposal)
 
     return _Flow(draw, density)

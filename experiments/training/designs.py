@@ -43,8 +43,8 @@ def design(key: Array, layout: Layout) -> Design:
 
 
 def instrument_design(key: Array, layout: Layout) -> Design:
-    """One to four of `WINDOWS`, each of bins of its own and of errors that differ by a factor of 1.6
-    or so about one between 5 and 300 ppm. A third lose single points, a third have errors that
+    """One to four of `WINDOWS`, each of bins of its own and of errors that differ by a factor of
+    1.6 or so about one between 5 and 300 ppm. A third lose single points, a third have errors that
     scatter.
     """
     n, k = layout.n_wavelength, _MOST_WINDOWS

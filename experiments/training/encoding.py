@@ -116,7 +116,8 @@ def losses(
         return normal[None]
     fixed = jax.lax.stop_gradient(proposal._replace(context=None))
     at, variables = standardised(latent, fixed), {"params": params["flow"]}
-    unit, volume = network.flow.apply(variables, at, proposal.context, backwards=True)
+    moved: Any = network.flow.apply(variables, at, proposal.context, backwards=True)
+    unit, volume = moved
     bent = 0.5 * jnp.square(unit).sum(axis=1) - volume - log_determinant(fixed)
     return jnp.stack([normal, bent])
 
@@ -144,8 +145,9 @@ def judge(model: Model, key: Array, n: int) -> dict[str, float]:
     """How good a model's encoder is, on `n` observations that it never saw.
 
     Returns:
-      `loss`, of what the encoder proposes; `normal_loss`, of the normal distributions; `residual`, the rms of the latents in units of the proposals, 1 for calibrated ones;
-      `inside_68`, `inside_95`, the shares of single latents within those intervals.
+      `loss`, of what the encoder proposes; `normal_loss`, of the normal distributions; `residual`,
+      the rms of the latents in units of these, 1 for calibrated ones; `inside_68`, `inside_95`, the
+      shares of single latents within their intervals.
     """
     return {name: float(x) for name, x in _judge(key, model, n).items()}
 
