@@ -132,7 +132,9 @@ def main(argv: list[str] | None = None) -> None:
         for kind in [args.kind] if args.kind else list(KINDS):
             observation, truth = observe(name, physics, kind, args.seed)
             began = time.perf_counter()
-            length = {"n_samples": args.samples, "n_draws": 16 * args.samples}
+            # As many that a chain is run: fewer would show in the divergences.
+            n = args.samples
+            length = {"n_samples": n, "n_draws": 16 * n, "n_effective": n}
             found = retrieve(observation, model, seed=args.seed, **length)[0]
             seconds = time.perf_counter() - began
             fast = retrieve(observation, model, seed=args.seed, exact=False, **length)[0]

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from exogan_jax.files.options import whole_number
 
-CHUNK = 8  # spectra side by side: more take more memory, and are not faster on two cores
+#: Spectra side by side: more take more memory, and are not faster on two cores; of fast answers,
+#: whose calls are short.
+CHUNK, FAST_CHUNK = 8, 64
 
 
 def part(text: str) -> tuple[int, int]:
@@ -34,8 +36,8 @@ def add_running(parser: argparse.ArgumentParser) -> None:
         "--chunk",
         metavar="N",
         type=count,
-        default=CHUNK,
-        help=f"spectra side by side on a device; fewer need less memory (default {CHUNK})",
+        help=f"spectra side by side on a device; fewer need less memory (default {CHUNK}, with "
+        f"--fast {FAST_CHUNK})",
     )
     parser.add_argument(
         "--jobs",

@@ -21,11 +21,14 @@ from exogan_jax.retrieval.latent_prior import latent_prior
 from exogan_jax.retrieval.levels import LevelTarget
 from exogan_jax.retrieval.marginals import marginals
 from exogan_jax.retrieval.priors import NOT_ANCHORED, Priors, Resolved, resolve_each
+from exogan_jax.retrieval.quick import is_quick
 from exogan_jax.retrieval.residuals import compared_bins, residuals
 from exogan_jax.retrieval.result import Retrieval, concatenate
 from exogan_jax.retrieval.settings import Settings
 
 _STEPS = 16, 64, 16  # of bins, of grid points that they touch, of bins that cross sections
+#: The same of quick answers, to which padding adds little: one program serves most instruments.
+_COARSE = 528, 528, 16
 
 
 def retrieve(
@@ -86,7 +89,8 @@ def retrieve(
     prior_of = _resolved(priors, names, model)
     if physics is not None:
         check_physics(physics, model.layout)
-    sizes = padded_sizes(checked, model.layout)
+    coarse = is_quick(model, settings) and not settings.exact
+    sizes = padded_sizes(checked, model.layout, _COARSE if coarse else _STEPS)
     n_instruments = max(len(set(o.instrument or ("",))) for o in checked)
     chunk = min(chunk, len(checked))
     parts = []
@@ -151,12 +155,14 @@ def _freed(
     return target._replace(depth=depth._replace(free=free))
 
 
-def padded_sizes(observations: Sequence[Observation], layout: Layout) -> tuple[int, ...]:
+def padded_sizes(
+    observations: Sequence[Observation], layout: Layout, steps: tuple[int, ...] = _STEPS
+) -> tuple[int, ...]:
     """What all targets are padded to (see `likelihood.depth_target`): one size for all chunks, in
     steps, so that a program serves most observations of an instrument.
     """
     largest = np.max([likelihood.sizes(o, layout) for o in observations], axis=0)
-    return tuple(int(-(-n // step) * step) for n, step in zip(largest, _STEPS, strict=True))
+    return tuple(int(-(-n // step) * step) for n, step in zip(largest, steps, strict=True))
 
 
 def _collect(

@@ -17,13 +17,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.scipy.stats import norm
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from exogan_jax.gan.model import Model
 from exogan_jax.gan.npe import from_normal
 from exogan_jax.retrieval import importance
 from exogan_jax.retrieval.compared import Target
 from exogan_jax.retrieval.fitting import Fit, Summary, has_modes, residuals_of, summarise
+from exogan_jax.retrieval.importance import Integral
 from exogan_jax.retrieval.latent_prior import latent_at, log_norm, log_weight
 from exogan_jax.retrieval.modes import climb, draw
 from exogan_jax.retrieval.proposed import proposed
@@ -31,8 +32,6 @@ from exogan_jax.retrieval.sampling import Draws, is_sampled, likelihood, posteri
 from exogan_jax.retrieval.settings import Settings
 
 N_FIRST, N_AGAIN = 1024, 2048  # draws of the encoder's proposal, and of a round
-#: Independent samples that are enough: quantiles are known to an eighth of sigma.
-ENOUGH = 64.0
 _CENTRES = 256  # about which a round draws
 #: Draws that climb: the best, and some that a power of the weights picks; and their steps. Of 24
 #: planets of the whole box as PRISM sees them with 30 ppm, 60 % have enough after five rounds.
@@ -54,6 +53,14 @@ class Centres(NamedTuple):
 
     best: Float[Array, " d"]  # a place that fits, which the coordinates are about
     position: Float[Array, "m d"]  # in these
+
+
+class Samples(NamedTuple):
+    """Samples of equal weights, made of weighted draws."""
+
+    place: Float[Array, "n d"]
+    family: Int[Array, " n"]  # the number of the draw
+    evidence: Integral  # over the box, of the likelihood and the prior's weight
 
 
 def is_quick(model: Model, settings: Settings) -> bool:
@@ -109,29 +116,26 @@ def again(
     return drawn, about._replace(position=found.position[_picked(pick_key, drawn, _CENTRES)])
 
 
-def finish(
-    key: Array, model: Model, target: Target, drawn: Weighted, settings: Settings
-) -> Summary:
-    """Equally weighted samples of the draws."""
+def finish(model: Model, target: Target, samples: Samples, settings: Settings) -> Summary:
+    """What is kept of a target, from samples of equal weights."""
     n, prior = settings.n_samples, target.prior
-    chosen = importance.resample(key, drawn.log_weight, n)
-    total = importance.integral(drawn.log_weight)
-    place = drawn.place[chosen]
+    assert n is not None
     log_likelihood, parameters = likelihood(model, target, settings), model.layout.parameters
-    latent = jax.vmap(lambda place: latent_at(prior, place))(place)
+    latent = jax.vmap(lambda place: latent_at(prior, place))(samples.place)
     energy = -jax.vmap(log_likelihood)(latent)
+    total = samples.evidence
     draws = Draws(
-        place,
+        samples.place,
         energy,
         weight=jnp.full(n, 1 / n),
-        family=chosen,
-        effective=1 / (1 / drawn.effective + 1 / n),
+        family=samples.family,
+        effective=1 / (1 / total.effective + 1 / n),
         acceptance=jnp.asarray(jnp.nan),
         evidence=total._replace(log=total.log - log_norm(prior, parameters)),
     )
     best = latent[energy.argmin()]
     weight = log_weight(prior, best, parameters)
-    fitted = Fit(place[:1], energy[:1], weight[None], model.generate(best), None)
+    fitted = Fit(samples.place[:1], energy[:1], weight[None], model.generate(best), None)
     return summarise(model, target, fitted, draws)
 
 

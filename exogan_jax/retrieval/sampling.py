@@ -126,6 +126,7 @@ def sample(
     walked = ensemble.effective_samples(kept.position)
     by_draws = total.effective > walked
     n = settings.n_samples
+    assert n is not None
     chosen = importance.resample(choose_key, drawn.log_weight, n)
     repeated = jnp.arange(n) % states.shape[0]
     position = jnp.where(by_draws, drawn.position[chosen], states[repeated])
