@@ -131,6 +131,12 @@ def add_retrieve(parser: argparse.ArgumentParser) -> None:
         help="leave the answer at the generator's, not weighted by the forward model",
     )
     parser.add_argument(
+        "--no-chain",
+        action="store_true",
+        help="with --fast: where the encoder's samples cannot be weighted, take them as they are: "
+        "milliseconds a spectrum, intervals right on average but wider than the data require",
+    )
+    parser.add_argument(
         "--no-encoder",
         action="store_true",
         help="start anywhere, as the paper does, instead of where the model's encoder says",
@@ -212,6 +218,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
         likelihood=args.likelihood,
         encoder=not args.no_encoder,
         exact=not args.fast,
+        chain=not args.no_chain,
         offset_sigma=args.offsets,
         inflate=args.inflate,
         **{name: value for name, value in given.items() if value is not None},

@@ -20,8 +20,7 @@ from exogan_jax.retrieval.diagnostics import divergences
 from exogan_jax.retrieval.fitting import Summary, retrieve_one
 from exogan_jax.retrieval.levels import LevelTarget
 from exogan_jax.retrieval.marginals import Marginals
-from exogan_jax.retrieval.quick import is_quick
-from exogan_jax.retrieval.quick_rounds import quick_summaries
+from exogan_jax.retrieval.quick import finish, is_quick, weighted
 from exogan_jax.retrieval.renew import Problem
 from exogan_jax.retrieval.renewed import is_enough, renewed
 from exogan_jax.retrieval.residuals import Bins
@@ -54,6 +53,21 @@ def retrieve_all(keys: jax.Array, model: Model, targets: Target, *, settings: Se
     return jax.vmap(lambda key, target: retrieve_one(key, model, target, settings))(keys, targets)
 
 
+@partial(jax.jit, static_argnames="settings")
+def quick_all(
+    keys: jax.Array, model: Model, targets: Target, *, settings: Settings
+) -> tuple[Summary, jax.Array]:
+    """Summaries of targets without a chain, stacked, and whether the likelihood weights them."""
+
+    def one(key: jax.Array, target: Target) -> tuple[Summary, jax.Array]:
+        draw_key, pick_key = jax.random.split(key)
+        drawn = weighted(draw_key, model, target, settings)
+        found = finish(pick_key, model, target, drawn, settings)
+        return found, drawn.effective >= settings.n_effective
+
+    return jax.vmap(one)(keys, targets)
+
+
 def answers(
     names: Sequence[str],
     asked: Sequence[Asked],
@@ -74,6 +88,10 @@ def answers(
         generators(found, own.bins, own.prior, parameters)
         for found, own in zip(summaries, asked, strict=False)
     ]
+    if is_quick(model, settings):  # the encoder's own samples need not fit
+        fast = [
+            one._replace(predictive_p=np.nan) if np.isnan(one.log_evidence) else one for one in fast
+        ]
     if physics is None or not settings.exact or not is_sampled(model, settings):
         return fast
     return [
@@ -87,8 +105,12 @@ def _summaries(keys: jax.Array, model: Model, targets: Target, settings: Setting
     found: list[Summary | None] = [None] * len(keys)
     if is_quick(model, settings):
         both = jax.vmap(jax.random.split)(keys)
-        found = quick_summaries(both[:, 0], model, targets, settings)
+        out, enough = jax.tree.map(
+            np.asarray, quick_all(both[:, 0], model, targets, settings=settings)
+        )
         keys = both[:, 1]
+        for i in np.flatnonzero(enough | (not settings.chain)).tolist():
+            found[i] = jax.tree.map(lambda x, i=i: x[i], out)
     left = [i for i, one in enumerate(found) if one is None]
     data = np.asarray(jax.random.key_data(keys))
     for start in range(0, len(left), _SIDE):

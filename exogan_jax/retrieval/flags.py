@@ -40,6 +40,10 @@ MEANINGS = {
         "posterior were found: the answer is the network's, whose own error makes intervals wider "
         "than the data require"
     ),
+    "not_weighted": (
+        "the samples are the encoder's own, not weighted by a likelihood (--no-chain): right on "
+        "average over many spectra, but wider than the data require. Leave --no-chain out"
+    ),
     "featureless": (
         "one depth for all wavelengths fits as well as any spectrum of the model: except for the "
         "radius, the answer consists of limits, and its medians are those of the prior"

@@ -62,6 +62,7 @@ def judge(
     parameters: Parameters,
     grid_um: Float[np.ndarray, " w"],
     not_exact: bool = False,
+    not_weighted: bool = False,
 ) -> str:
     """The flags of ONE result.
 
@@ -76,6 +77,7 @@ def judge(
       parameters: the model's.
       grid_um: (w,) the model's wavelengths.
       not_exact: whether exact weights were requested and left hardly any sample.
+      not_weighted: whether the samples are the encoder's own.
 
     Returns:
       Flags of `flags.MEANINGS`, comma-separated; "" if there are no flags.
@@ -105,6 +107,7 @@ def judge(
         "uninformative": bool(free.any()) and bool((narrowed[free] > _NARROWER).all()),
         "few_effective_samples": effective < min(_FEW, _FEW_SHARE * len(weights)),
         "not_exact": not_exact,
+        "not_weighted": not_weighted,
     }
     return ",".join(flag for flag, applies in found.items() if applies)
 

@@ -18,10 +18,6 @@ ENCODED_BURN, ENCODED_THIN = 100, 25
 BURN, THIN = 400, 75
 #: Samples of an exact answer, which are wanted to be worth 1,000, and of a fast one.
 EXACT_SAMPLES, FAST_SAMPLES = 2048, 512
-#: Independent samples that draws of the encoder's proposal must be worth; else an ensemble samples.
-#: Quantiles of 64 are known to an eighth of sigma, the evidence to 0.12; exact ones go on from
-#: them.
-EXACT_EFFECTIVE, FAST_EFFECTIVE = 256, 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,9 +47,12 @@ class Settings:
     keep_every: int | None = None  # steps between them
     n_draws: int = 32_768  # of them all, each weighted by its likelihood
     n_samples: int | None = None  # that are made of the draws
-    #: Independent samples that weighted draws of the encoder's proposal must be worth; else an
-    #: ensemble samples.
-    n_effective: int | None = None
+    #: Independent samples that draws of the encoder's proposal, weighted by the likelihood, must be
+    #: worth for a fast answer. Quantiles of 64 are known to an eighth of sigma, the evidence to
+    #: 0.12.
+    n_effective: int = 64
+    #: Where they are worth fewer, an ensemble samples; else the encoder's own answer stays.
+    chain: bool = True
 
     def __post_init__(self) -> None:
         if self.likelihood not in LIKELIHOODS:
@@ -79,6 +78,8 @@ class Settings:
             raise ValueError(f"offset_sigma must be a depth, 0 to 1, got {self.offset_sigma}")
         if self.frees_instruments and LIKELIHOODS[self.likelihood].log_density is None:
             raise ValueError("offset_sigma and inflate need the Gaussian likelihood")
+        if self.exact and not self.chain:
+            raise ValueError("chain=False is for fast answers: give exact=False (--fast), too")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be 0 to {2**32 - 1}, got {self.seed}")
 
@@ -96,7 +97,6 @@ class Settings:
             "n_burn": ENCODED_BURN if encoded else BURN,
             "keep_every": ENCODED_THIN if encoded else THIN,
             "n_samples": EXACT_SAMPLES if self.exact else FAST_SAMPLES,
-            "n_effective": EXACT_EFFECTIVE if self.exact else FAST_EFFECTIVE,
         }
         open_ = {k: value for k, value in suiting.items() if getattr(self, k) is None}
         return dataclasses.replace(self, encoder=encoded, **open_)
