@@ -20,6 +20,7 @@ LONG = (
     "test_flagged.py",
     "test_accuracy.py",
     "test_latent_prior.py",
+    "test_quick.py",
     "test_step.py",
     "test_exact.py",
     "test_fitting.py",

@@ -18,7 +18,7 @@ from exogan_jax.retrieval.encode import carry_back
 from exogan_jax.retrieval.likelihood import UNIT, depth_target
 from experiments import train_encoder
 from experiments.training.configure import load_config
-from experiments.training.designs import Design, design, observe
+from experiments.training.designs import WINDOWS, Design, design, instrument_design, observe
 from experiments.training.encoding import drawn, judge, measure_radius
 
 CONFIG = Path(__file__).parents[1] / "experiments" / "configs" / "encoder.py"
@@ -35,6 +35,28 @@ def test_designs_differ_and_are_usable():
     assert (n_bins == 515).mean() > 0.4 and (n_bins < 40).any()
     ppm = np.asarray(plans.sigma)[:, 0] * UNIT * 1e6
     assert 0.1 < ppm.min() < 3 and 300 < ppm.max() < 1e4
+
+
+def test_designs_of_instruments_are_their_windows():
+    keys = jax.random.split(jax.random.key(1), 400)
+    plans = jax.jit(jax.vmap(lambda key: instrument_design(key, PUBLISHED)))(keys)
+    seen, bins = np.asarray(plans.seen) > 0, np.asarray(plans.bin)
+    assert seen.any(axis=1).all() and np.isfinite(plans.sigma).all()
+    assert (np.diff(bins, axis=1) >= 0).all() and bins.max() < 515
+    wavelength = PUBLISHED.wavelength_um
+    windows = [(wavelength > low) & (wavelength < high) for low, high in WINDOWS]
+    windows = [w for w in windows if w.any()]
+    # Half are one instrument's: every point seen lies in one window, or is the middle one alone.
+    one = [
+        any((row <= w).all() and row.sum() > 0.5 * w.sum() for w in windows) or row.sum() == 1
+        for row in seen
+    ]
+    assert 0.4 < np.mean(one) < 0.85
+    n_bins = np.array([np.unique(b[s]).size for b, s in zip(bins, seen, strict=True)])
+    assert (n_bins < 6).any() and (n_bins > 100).any()
+    ppm = np.array([s[b[k]].mean() for s, b, k in zip(plans.sigma, bins, seen, strict=True)])
+    ppm *= UNIT * 1e6
+    assert 1 < ppm.min() < 15 and 150 < ppm.max() < 2000 and 20 < np.median(ppm) < 80
 
 
 def test_a_made_up_observation_is_what_the_likelihood_makes_of_a_real_one():

@@ -27,8 +27,8 @@ from exogan_jax.retrieval.result import Retrieval, concatenate
 from exogan_jax.retrieval.settings import Settings
 
 _STEPS = 16, 64, 16  # of bins, of grid points that they touch, of bins that cross sections
-#: The same of quick answers, to which padding adds little: one program serves most instruments.
-_COARSE = 528, 528, 16
+#: The same of quick answers: three programs serve most instruments.
+_COARSE = 176, 176, 16
 
 
 def retrieve(

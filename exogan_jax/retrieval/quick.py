@@ -30,7 +30,7 @@ from exogan_jax.retrieval.proposed import draw_proposed
 from exogan_jax.retrieval.sampling import Draws, is_sampled, likelihood
 from exogan_jax.retrieval.settings import Settings
 
-N_DRAWS = 1024
+N_DRAWS = 1024  # before a chain; without one, as many as there are samples
 _STEPS = 10  # of the best sample to its mode
 
 
@@ -51,7 +51,9 @@ def is_quick(model: Model, settings: Settings) -> bool:
 
 def weighted(key: Array, model: Model, target: Target, settings: Settings) -> Weighted:
     """Weighted draws of the encoder's proposal."""
-    drawn = draw_proposed(key, model, target, N_DRAWS)
+    n = N_DRAWS if settings.chain else settings.n_samples
+    assert n is not None
+    drawn = draw_proposed(key, model, target, n)
     inside = jnp.isfinite(drawn.position).all(axis=1)
     v = jnp.where(inside[:, None], drawn.position, 0.0)
     place, prior = from_normal(v), target.prior
