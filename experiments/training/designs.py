@@ -36,8 +36,9 @@ _MOST_WINDOWS = 4  # of one observation
 
 def design(key: Array, layout: Layout) -> Design:
     """One observation's bins and errors: half of any window, half of instruments'."""
-    which, key = jax.random.split(key)
-    any_window, of_instruments = window_design(key, layout), instrument_design(key, layout)
+    which, one_key, other_key = jax.random.split(key, 3)
+    any_window = window_design(one_key, layout)
+    of_instruments = instrument_design(other_key, layout)
     chosen = jax.random.bernoulli(which)
     return jax.tree.map(lambda a, b: jnp.where(chosen, a, b), any_window, of_instruments)
 
