@@ -140,7 +140,10 @@ def _plan(args: argparse.Namespace, found: _Found, given: Resolved) -> Run:
         raise UserError(f"--device: {error}") from None
     keep_compiled()
     model = load(load_model, args.model)
-    settings = options.settings_of(args).for_model(model.encoder is not None)
+    try:
+        settings = options.settings_of(args).for_model(model.encoder is not None)
+    except ValueError as error:  # options that do not go together
+        raise UserError(str(error)) from None
     about = made_with(rundir.common_settings(settings, args.model))
     read = [one for one in found.inputs if one.spectrum]
     jobs, unusable = rundir.plan(

@@ -77,6 +77,17 @@ def test_one_spectrum_with_all_its_files(tmp_path, capsys, fake, spectra):
     assert len(text.splitlines()) <= 24
 
 
+def test_options_that_do_not_go_together_are_an_error(tmp_path, capsys, fake, spectra):
+    out = tmp_path / "out"
+    for options in (["--no-chain"], ["--offsets", 100, "--likelihood", "paper"]):
+        status, _, err = run(capsys, spectra[0], "--out", out, *options)
+        assert status == 2 and len(errors(err)) == 1 and fake.calls == []
+        assert not (out / "summary.ecsv").exists()
+    status, _, _ = run(capsys, spectra[0], "--out", out, "--fast", "--no-chain", "--no-plots")
+    used = fake.calls[0][1]
+    assert status == 0 and not used.chain and not used.exact and used.n_samples == 512
+
+
 @pytest.mark.parametrize("spread", [0.01, 1.0, 30.0])
 def test_the_table_fits_80_columns(spread):
     """Whatever the errors, all seven are shown, and every number has a decimal to spare of them."""

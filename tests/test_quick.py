@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.stats import norm
-from test_fitting import exact, latents, observe
+from test_fitting import SIGMA, exact, latents, observe
 from tiny_model import LAYOUT, D, linear_model
 
 from exogan_jax.api import retrieve
@@ -65,7 +65,7 @@ def near():
 def test_draws_have_the_density_that_is_said(near, priors):
     """Mean weights of a known density, the prior's normal one among them, are 1."""
     target = target_of(near, observe(0), priors)
-    drawn = draw_proposed(jax.random.key(0), near, target, 40_000)
+    drawn = jax.jit(draw_proposed, static_argnums=3)(jax.random.key(0), near, target, 40_000)
     inside = np.isfinite(drawn.position).all(axis=1)
     v, log_density = (np.asarray(x, np.float64)[inside] for x in drawn)
     assert len(v) > 20_000
@@ -79,9 +79,10 @@ def test_draws_have_the_density_that_is_said(near, priors):
 
 
 FAST = {"exact": False, "n_samples": 2048}
+FEW = {"n_starts": 4, "n_burn": 50, "n_draws": 2048, "n_effective": 10**6}
 
 
-def test_samples_are_those_of_the_posterior_and_of_a_chain(near):
+def test_samples_are_those_of_the_posterior(near):
     found = retrieve(observe(0), near, **FAST)[0]
     mean, covariance = exact(observe(0))
     spread = np.sqrt(np.diag(covariance))
@@ -91,9 +92,6 @@ def test_samples_are_those_of_the_posterior_and_of_a_chain(near):
     assert np.all(np.abs(z.mean(axis=0) - mean) < 4 * spread / np.sqrt(size))
     scale = np.sqrt(np.outer(spread**2, spread**2) * 2 / size)
     assert np.all(np.abs(np.cov(z, rowvar=False) - covariance) < 4 * scale)
-    chain = retrieve(observe(0), near, encoder=False, n_burn=100, n_starts=8, **FAST)[0]
-    assert chain.acceptance > 0.2
-    assert abs(chain.loss.mean() - found.loss.mean()) < 4 * chain.loss.std() * (2 / size) ** 0.5
 
 
 def test_the_integral_is_the_linear_one(near):
@@ -117,20 +115,24 @@ def test_draws_without_any_likelihood_are_worth_nothing():
 
 
 def test_neighbours_change_nothing(near):
-    observations, names = [observe(0), observe(1), observe(2)], ["a", "b", "c"]
-    together = retrieve(observations, near, names=names, **FAST)
-    alone = retrieve(observations[1], near, names=["b"], **FAST)
+    wider = observe(0)._replace(sigma=np.full(60, 1.2 * SIGMA))
+    together = retrieve([wider, observe(0)], near, names=["a", "b"], **FAST)
+    alone = retrieve(observe(0), near, names=["b"], **FAST)
+    assert np.isnan(together.acceptance).all()  # no chain
     # Rounding may move a few of them by one draw.
     one, other = (np.sort(x, axis=0) for x in (together[1].samples, alone[0].samples))
     assert np.mean(np.abs(one - other) < 1e-3 * np.std(other, axis=0)) > 0.95
 
 
 def test_what_draws_do_not_tell_a_chain_does_or_the_encoder_is_believed(near):
-    few = FAST | {"n_starts": 4, "n_burn": 50, "n_draws": 2048, "n_effective": 10**6}
+    few = FAST | FEW
     before = retrieve_all._cache_size()
     chained = retrieve(observe(0), near, **few)[0]
     assert retrieve_all._cache_size() == before + 1 and chained.acceptance > 0.1
     assert "not_weighted" not in chained.flags
+    quickly = retrieve(observe(0), near, **FAST)[0]
+    error = chained.loss.std() * (2 / quickly.effective_sample_size) ** 0.5
+    assert abs(chained.loss.mean() - quickly.loss.mean()) < 4 * error
     own = retrieve(observe(0), near, chain=False, **few)[0]
     assert retrieve_all._cache_size() == before + 1 and np.isnan(own.acceptance)
     assert own.flags == "not_weighted"
@@ -138,7 +140,7 @@ def test_what_draws_do_not_tell_a_chain_does_or_the_encoder_is_believed(near):
     # As the encoder says: a sigma off, and 1.7 times as wide, the flow and the wider share aside.
     mean, covariance = exact(observe(0))
     z, spread = latents(own.samples), np.sqrt(np.diag(covariance))
-    assert np.all(np.abs(z.mean(axis=0) - (mean + spread)) < spread)
+    assert np.all(np.abs(z.mean(axis=0) - (mean + spread)) < 1.5 * spread)
     assert np.all((z.std(axis=0) > 1.3 * spread) & (z.std(axis=0) < 2.6 * spread))
     with pytest.raises(ValueError, match="--fast"):
         Settings(chain=False)
@@ -167,8 +169,8 @@ def test_priors_narrow_the_samples(near):
     expected = (1500 / 20**2 + free.mean() / free.std() ** 2) / precision
     size = min(found.effective_sample_size, wide.effective_sample_size)
     assert abs(t.mean() - expected) < 5 * free.std() / np.sqrt(size)
-    fixed = retrieve(observe(0), near, priors={"temperature": 1500.0}, chain=False, **FAST)[0]
+    fixed = retrieve(observe(0), near, priors={"temperature": 1500.0}, **FAST)[0]
     np.testing.assert_allclose(fixed.samples[:, column], 1500, rtol=1e-5)
-    own = FAST | {"chain": False, "n_effective": 10**6}
+    own = FAST | FEW | {"chain": False}
     unweighted = retrieve(observe(0), near, priors={"temperature": "1500+-20"}, **own)[0]
     assert unweighted.samples[:, column].std() < 21

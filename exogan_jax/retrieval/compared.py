@@ -109,7 +109,7 @@ def _depth_density(model: Model, target: Target) -> Callable[[Array], Float[Arra
             return level_density(drawn, target.depth)
         return -_loss(drawn, target)
 
-    return jax.jit(density)
+    return jax.jit(density)  # traced once, for the dozen places that call it: 2 s of a start
 
 
 def _depth_residuals(model: Model, target: Target) -> Callable[[Array], Float[Array, " n"]]:
@@ -120,7 +120,7 @@ def _depth_residuals(model: Model, target: Target) -> Callable[[Array], Float[Ar
         assert isinstance(drawn, Depths) and isinstance(target.depth, LevelTarget)
         return level_residuals(drawn, target.depth)
 
-    return jax.jit(residuals)
+    return jax.jit(residuals)  # as above
 
 
 def _pixel_loss(model: Model, drawing: Array, target: Target) -> Float[Array, ""]:

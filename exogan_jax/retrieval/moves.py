@@ -87,4 +87,5 @@ def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Co
         density = jnp.where(straight, -jnp.log(2 * half), norm.logpdf(u)).sum()
         return place, density + jnp.where(straight.any(), volume, 0.0)
 
+    # Traced once, as `compared`'s densities.
     return Coordinates(jax.jit(position_of), jax.jit(place_of))

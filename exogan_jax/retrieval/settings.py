@@ -79,7 +79,7 @@ class Settings:
         if self.frees_instruments and LIKELIHOODS[self.likelihood].log_density is None:
             raise ValueError("offset_sigma and inflate need the Gaussian likelihood")
         if self.exact and not self.chain:
-            raise ValueError("chain=False is for fast answers: give exact=False (--fast), too")
+            raise ValueError("chain=False (--no-chain) needs exact=False (--fast)")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be 0 to {2**32 - 1}, got {self.seed}")
 

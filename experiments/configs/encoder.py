@@ -1,9 +1,10 @@
-"""The encoder of a trained model, which gives retrievals their starts.
+"""The encoder of a trained model, which gives retrievals their starts, and fast answers their
+samples. It begins at the model's own, if there is one.
 
 python -m experiments.train_encoder --model runs/published/published.safetensors \
     --config experiments/configs/encoder.py --out runs/encoder
 
-Expect, on two cores: 16 minutes, and what the shipped models' cards give under "encoder".
+Expect, on two cores: 35 minutes, and what the shipped models' cards give under "encoder".
 """
 
 from ml_collections import ConfigDict
