@@ -54,7 +54,8 @@ def test_designs_of_instruments_are_their_windows():
     assert 0.4 < np.mean(one) < 0.85
     n_bins = np.array([np.unique(b[s]).size for b, s in zip(bins, seen, strict=True)])
     assert (n_bins < 6).any() and (n_bins > 100).any()
-    ppm = np.array([s[b[k]].mean() for s, b, k in zip(plans.sigma, bins, seen, strict=True)])
+    sigma = np.asarray(plans.sigma)
+    ppm = np.array([s[b[k]].mean() for s, b, k in zip(sigma, bins, seen, strict=True)])
     ppm *= UNIT * 1e6
     assert 1 < ppm.min() < 15 and 150 < ppm.max() < 2000 and 20 < np.median(ppm) < 80
 
