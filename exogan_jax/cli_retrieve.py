@@ -186,6 +186,8 @@ def _locked(args: argparse.Namespace, found: _Found, given: Resolved) -> int:
     from exogan_jax.files.run_options import CHUNK, FAST_CHUNK
     from exogan_jax.files.summary import check_size
 
+    if args.chunk is None:
+        args.chunk = FAST_CHUNK if args.fast else CHUNK
     run = _plan(args, found, given)
     if not run.jobs:
         return 2
@@ -193,8 +195,6 @@ def _locked(args: argparse.Namespace, found: _Found, given: Resolved) -> int:
         check_size(len(run.tasks))
         for folder in [run.folder, *part_folders(run.folder)] if args.overwrite else ():
             clear(folder)
-        if args.chunk is None:
-            args.chunk = FAST_CHUNK if args.fast else CHUNK
         n_kept, chunk = args.keep, args.chunk
         ledger = Ledger(run.folder, run.model.layout, n_kept=n_kept, chunk=chunk, others=args.out)
     except (OtherProblem, ValueError) as error:

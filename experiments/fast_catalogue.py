@@ -4,7 +4,7 @@ how many a second, and whether the intervals hold the truths.
 python -m experiments.fast_catalogue [--n 10000] [--model NAME] [--chain]
 
 Prints spectra per second with compilation and without, the share that the likelihood weights, and
-how often 68 and 95 % intervals hold each parameter. Expect 15 spectra/s on two cores.
+how often 68 and 95 % intervals hold each parameter. Expect 10 spectra/s on two cores.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ from rich.console import Console
 from rich.table import Table
 
 from exogan_jax.api import retrieve
+from exogan_jax.files.run_options import FAST_CHUNK
 from exogan_jax.physics.observation import Observation
 from exogan_jax.retrieval.weighted import coverage
 from experiments.calibrate import INSTRUMENTS, observed
 from experiments.evaluate import TEST_SEED, physics_of
-
-_CHUNK = 64
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -46,8 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     truth = np.concatenate(theta)
     within = {0.68: np.zeros(truth.shape[1]), 0.95: np.zeros(truth.shape[1])}
     weighted, began, first = 0.0, time.perf_counter(), 0.0
-    for start in range(0, len(observations), _CHUNK):
-        part = slice(start, min(start + _CHUNK, len(observations)))
+    for start in range(0, len(observations), FAST_CHUNK):
+        part = slice(start, min(start + FAST_CHUNK, len(observations)))
         found = retrieve(
             observations[part],
             model,
@@ -55,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
             physics=physics,
             exact=False,
             chain=args.chain,
-            chunk=_CHUNK,
+            chunk=FAST_CHUNK,
         )
         share = (part.stop - part.start) / len(observations)
         weighted += share * float(np.mean(["not_weighted" not in flags for flags in found.flags]))
@@ -67,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
     rate = len(observations) / seconds
     console.print(
         f"{len(observations)} spectra in {seconds:.0f} s, {rate:.1f} a second; "
-        f"the first {_CHUNK} took {first:.0f} s; weighted by the likelihood: {weighted:.0%}"
+        f"the first {FAST_CHUNK} took {first:.0f} s; weighted by the likelihood: {weighted:.0%}"
     )
     table = Table("parameter", *(f"in {level:.0%}" for level in within))
     for i, name in enumerate(model.layout.parameters.names):

@@ -135,3 +135,17 @@ class Encoder(nn.Module):
         if self.is_initializing():  # its parameters are the encoder's
             self.flow(mean, context)
         return Proposal(mean, precision, context)
+
+
+def bend(
+    network: Encoder,
+    variables: Any,
+    x: Float[Array, "n d"],
+    context: Float[Array, "n layer width"],
+    backwards: bool = False,
+) -> tuple[Float[Array, "n d"], Float[Array, " n"]]:
+    """`Flow.__call__` of the flow that is part of an encoder's variables."""
+    own = {"params": variables["params"]["flow"]}
+    bent: Any = network.flow.apply(own, x, context, backwards)
+    moved, volume = bent
+    return moved, volume

@@ -27,7 +27,7 @@ from exogan_jax.retrieval.residuals import Bins
 from exogan_jax.retrieval.sampling import is_sampled
 from exogan_jax.retrieval.settings import Settings
 
-_SIDE = 8  # chains side by side: more take more memory, and are not faster on two cores
+_SIDE = 8  # chains side by side that fast answers leave: their number differs from chunk to chunk
 #: Of a generator that cannot be corrected: the share of the samples that exact weights must leave.
 #: Fewer say less than the generator's own.
 _LEAST = 0.1
@@ -63,7 +63,7 @@ def quick_all(
         draw_key, pick_key = jax.random.split(key)
         drawn = weighted(draw_key, model, target, settings)
         found = finish(pick_key, model, target, drawn, settings)
-        return found, drawn.effective >= settings.n_effective
+        return found, drawn.total.effective >= settings.n_effective
 
     return jax.vmap(one)(keys, targets)
 
@@ -90,7 +90,10 @@ def answers(
     ]
     if is_quick(model, settings):  # the encoder's own samples need not fit
         fast = [
-            one._replace(predictive_p=np.nan) if np.isnan(one.log_evidence) else one for one in fast
+            one._replace(predictive_p=np.nan, is_weighted=False)
+            if np.isnan(one.log_evidence)
+            else one
+            for one in fast
         ]
     if physics is None or not settings.exact or not is_sampled(model, settings):
         return fast
@@ -113,9 +116,10 @@ def _summaries(keys: jax.Array, model: Model, targets: Target, settings: Setting
             found[i] = jax.tree.map(lambda x, i=i: x[i], out)
     left = [i for i, one in enumerate(found) if one is None]
     data = np.asarray(jax.random.key_data(keys))
-    for start in range(0, len(left), _SIDE):
-        part = left[start : start + _SIDE]
-        rows = np.array(part + part[-1:] * (min(_SIDE, len(keys)) - len(part)))
+    side = min(_SIDE, len(keys)) if is_quick(model, settings) else len(keys)
+    for start in range(0, len(left), side):
+        part = left[start : start + side]
+        rows = np.array(part + part[-1:] * (side - len(part)))
         some = jax.tree.map(lambda x, rows=rows: x[rows], targets)
         own = jax.random.wrap_key_data(data[rows])
         out = jax.tree.map(np.asarray, retrieve_all(own, model, some, settings=settings))

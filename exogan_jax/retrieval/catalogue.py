@@ -89,8 +89,8 @@ def retrieve(
     prior_of = _resolved(priors, names, model)
     if physics is not None:
         check_physics(physics, model.layout)
-    coarse = is_quick(model, settings)
-    sizes = padded_sizes(checked, model.layout, _COARSE if coarse else _STEPS)
+    steps = _COARSE if is_quick(model, settings) else _STEPS
+    sizes = padded_sizes(checked, model.layout, steps)
     n_instruments = max(len(set(o.instrument or ("",))) for o in checked)
     chunk = min(chunk, len(checked))
     parts = []
@@ -194,7 +194,7 @@ def _collect(
                 parameters=parameters,
                 grid_um=model.layout.wavelength_um,
                 not_exact=not answer.is_exact,
-                not_weighted=is_quick(model, settings) and bool(np.isnan(answer.predictive_p)),
+                not_weighted=not answer.is_weighted,
             )
         )
 

@@ -51,6 +51,7 @@ class Answer(NamedTuple):
     divergence: float = np.nan  # of the generator's own answer from the exact one, of the worst
     efficiency: float = np.nan  # independent samples for each forward model; NaN without any
     is_exact: bool = True  # False: the forward model was asked, in vain
+    is_weighted: bool = True  # False: the samples are the encoder's own
     true: Float[np.ndarray, "n k"] | None = None  # the forward model's depths at the bins' points
 
 

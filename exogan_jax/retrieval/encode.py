@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from exogan_jax.gan.npe import Shape, latent_at
+from exogan_jax.gan.model import Model
+from exogan_jax.gan.npe import Proposal, Shape, latent_at
 from exogan_jax.retrieval.inpaint import Coordinates
 from exogan_jax.retrieval.levels import LevelTarget
 from exogan_jax.retrieval.likelihood import UNIT, DepthTarget
@@ -71,6 +72,12 @@ def features(observed: CarriedBack, radius: tuple[float, float]) -> Float[Array,
             jnp.stack([size, jnp.log(spread), 0.2 * jnp.log(total)]),
         ]
     )
+
+
+def propose(model: Model, target: DepthTarget | LevelTarget) -> Proposal:
+    """What a model's encoder says of ONE target."""
+    observed = carry_back(target, model.layout.n_wavelength)
+    return model.propose(features(observed, model.encoder_network.radius))
 
 
 def proposal_coordinates(latent_dim: int) -> Coordinates:

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int
 from exogan_jax.gan.model import LevelError, Model
 from exogan_jax.gan.npe import Shape, from_normal
 from exogan_jax.retrieval.compared import LIKELIHOODS, Target
-from exogan_jax.retrieval.encode import carry_back, features, proposal_coordinates
+from exogan_jax.retrieval.encode import proposal_coordinates, propose
 from exogan_jax.retrieval.importance import Integral
 from exogan_jax.retrieval.inpaint import box, inpainter
 from exogan_jax.retrieval.latent_prior import (
@@ -104,9 +104,7 @@ def fit(key: Array, model: Model, target: Target, settings: Settings) -> Fit:
     ).run
     shape = None
     if settings.encoder:
-        observed = carry_back(target.depth, model.layout.n_wavelength)
-        proposal = model.propose(features(observed, model.encoder_network.radius))
-        shape = shape_within(proposal, target.prior, parameters)
+        shape = shape_within(propose(model, target.depth), target.prior, parameters)
 
     def one_start(key: Array) -> Array:
         state, _ = run(key, (target, shape))

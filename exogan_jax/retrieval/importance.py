@@ -41,9 +41,7 @@ class Integral(NamedTuple):
 
     log: Float[Array, ""]
     error: Float[Array, ""]  # 1 sigma of the logarithm
-    effective: Float[
-        Array | np.floating, ""
-    ]  # independent samples that the weighted ones are worth
+    effective: Float[Array, ""]  # independent samples that the weighted ones are worth
 
 
 def draw(

@@ -6,7 +6,7 @@ weights is unit normal.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,10 +15,10 @@ from jax.scipy.stats import norm
 from jaxtyping import Array, Float
 
 from exogan_jax.gan.model import Model
-from exogan_jax.gan.npe import Proposal, from_normal, log_determinant, shape_of, to_normal
+from exogan_jax.gan.npe import Proposal, bend, from_normal, log_determinant, shape_of, to_normal
 from exogan_jax.parameters import Parameters
 from exogan_jax.retrieval.compared import Target
-from exogan_jax.retrieval.encode import carry_back, features
+from exogan_jax.retrieval.encode import propose
 from exogan_jax.retrieval.kernels import Kernels, draws, log_density
 from exogan_jax.retrieval.latent_prior import LatentPrior, latent_at, shape_within
 from exogan_jax.triangular import inverse
@@ -41,8 +41,7 @@ def draw_proposed(key: Array, model: Model, target: Target, n: int) -> Drawn:
     flow's.
     """
     prior = jax.tree.map(jnp.asarray, target.prior)
-    observed = carry_back(target.depth, model.layout.n_wavelength)
-    proposal = model.propose(features(observed, model.encoder_network.radius))
+    proposal = propose(model, target.depth)
     wide = _wide(proposal, prior, model.layout.parameters)
     usable = jnp.all(prior.half > 0)  # of what is fixed, the flow knows no density
     unit = jax.random.normal(key, (n, wide.mean.size))
@@ -66,9 +65,7 @@ def _bent(
     """What the flow makes of unit normal points, latents' own u, and its density there."""
     assert proposal.context is not None
     shape = shape_of(proposal)
-    variables = {"params": model.encoder["params"]["flow"]}
-    moved: Any = model.encoder_network.flow.apply(variables, unit, proposal.context[None])
-    bent, volume = moved
+    bent, volume = bend(model.encoder_network, model.encoder, unit, proposal.context[None])
     density = norm.logpdf(unit).sum(axis=1) - volume + log_determinant(proposal)
     return shape.mean[None] + bent @ shape.spread.T, density
 
@@ -76,18 +73,15 @@ def _bent(
 def _bent_density(model: Model, proposal: Proposal, u: Float[Array, "n d"]) -> Float[Array, " n"]:
     """The flow's log density."""
     assert proposal.context is not None
-    variables = {"params": model.encoder["params"]["flow"]}
+    context = proposal.context[None]
     at = (u - proposal.mean[None]) @ proposal.precision.T
-    moved: Any = model.encoder_network.flow.apply(
-        variables, at, proposal.context[None], backwards=True
-    )
-    unit, volume = moved
+    unit, volume = bend(model.encoder_network, model.encoder, at, context, backwards=True)
     return norm.logpdf(unit).sum(axis=1) + volume + log_determinant(proposal)
 
 
 def _wide(proposal: Proposal, prior: LatentPrior, parameters: Parameters) -> Kernels:
     """The normal share, as ONE kernel."""
-    shape = shape_within(proposal._replace(context=None), prior, parameters)
+    shape = shape_within(proposal, prior, parameters)
     root = _WIDER * shape.spread
     none = jnp.zeros((1, shape.mean.size))
     return Kernels(shape.mean, none, root, inverse(root), none)

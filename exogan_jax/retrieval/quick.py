@@ -23,7 +23,7 @@ from exogan_jax.gan.model import Model
 from exogan_jax.gan.npe import from_normal
 from exogan_jax.retrieval.compared import Target
 from exogan_jax.retrieval.fitting import Fit, Summary, has_modes, residuals_of, summarise
-from exogan_jax.retrieval.importance import integral, resample
+from exogan_jax.retrieval.importance import Integral, integral, resample
 from exogan_jax.retrieval.latent_prior import latent_at, log_norm, log_weight
 from exogan_jax.retrieval.modes import climb
 from exogan_jax.retrieval.proposed import draw_proposed
@@ -40,7 +40,8 @@ class Weighted(NamedTuple):
     place: Float[Array, "n d"]  # of the box that the prior leaves
     log_weight: Float[Array, " n"]  # -inf where there is no such planet
     log_prior: Float[Array, " n"]  # weights by the user's prior alone
-    effective: Float[Array, ""]  # independent samples that they are worth
+    log_likelihood: Float[Array, " n"]
+    total: Integral  # of the weights
 
 
 def is_quick(model: Model, settings: Settings) -> bool:
@@ -66,12 +67,7 @@ def weighted(key: Array, model: Model, target: Target, settings: Settings) -> We
     fits, of_prior = jax.vmap(densities)(place)
     log_ratio = fits + of_prior + norm.logpdf(v).sum(axis=1) - drawn.log_density
     log_ratio = jnp.where(inside & ~jnp.isnan(log_ratio), log_ratio, -jnp.inf)
-    return Weighted(place, log_ratio, of_prior, worth(log_ratio))
-
-
-def worth(log_weight: Float[Array, " n"]) -> Float[Array, ""]:
-    """Independent samples that weighted ones are worth; 0 where none has a weight."""
-    return jnp.where(jnp.isfinite(log_weight).any(), integral(log_weight).effective, 0.0)
+    return Weighted(place, log_ratio, of_prior, fits, integral(log_ratio))
 
 
 def finish(
@@ -82,16 +78,14 @@ def finish(
     """
     n, prior, parameters = settings.n_samples, target.prior, model.layout.parameters
     assert n is not None
-    enough = drawn.effective >= settings.n_effective
+    total = drawn.total
+    enough = total.effective >= settings.n_effective
     exists = jnp.isfinite(drawn.log_weight)
     own = jnp.where(exists | ~exists.any(), drawn.log_prior, -jnp.inf)
     log_share = jnp.where(enough, drawn.log_weight, own)
     chosen = resample(key, log_share, n)
-    place = drawn.place[chosen]
-    latent = jax.vmap(lambda place: latent_at(prior, place))(place)
-    energy = -jax.vmap(likelihood(model, target, settings))(latent)
-    total = integral(drawn.log_weight)
-    size = jnp.where(enough, drawn.effective, worth(own))
+    place, energy = drawn.place[chosen], -drawn.log_likelihood[chosen]
+    size = jnp.where(enough, total.effective, integral(own).effective)
     draws = Draws(
         place,
         energy,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from exogan_jax.gan.altitude import Depths
 from exogan_jax.gan.model import GeneratorError, LevelError
@@ -72,8 +72,7 @@ def instrument_design(key: Array, layout: Layout) -> Design:
     size = 0.3 * jnp.maximum(0.0, jax.random.uniform(scatter) - 0.67)
     sigma = jnp.exp(log_sigma + own[window] + size * jax.random.normal(each, (n,))) / UNIT
     sigma = jax.ops.segment_max(sigma, bins, n)
-    seen = seen | ((~seen).all() & (place == n // 2))
-    return Design(seen.astype(jnp.float32), bins, jnp.where(jnp.isfinite(sigma), sigma, 1.0))
+    return Design(_something(seen), bins, jnp.where(jnp.isfinite(sigma), sigma, 1.0))
 
 
 def window_design(key: Array, layout: Layout) -> Design:
@@ -105,9 +104,13 @@ def window_design(key: Array, layout: Layout) -> Design:
     trend = jnp.clip(jax.random.normal(k[1]), -3, 3) * (place - 0.5)
     scatter = 0.5 * jax.random.uniform(k[2]) * jax.random.normal(k[3], x.shape)
     sigma = jnp.exp(log_sigma + trend + scatter) / UNIT
-    # A point in the middle is seen where nothing else is.
-    seen = seen | ((~seen).all() & (jnp.arange(x.size) == x.size // 2))
-    return Design(seen.astype(jnp.float32), bins, sigma)
+    return Design(_something(seen), bins, sigma)
+
+
+def _something(seen: Bool[Array, " w"]) -> Float[Array, " w"]:
+    """1 where a point is seen; one in the middle, where nothing else is."""
+    middle = jnp.arange(seen.size) == seen.size // 2
+    return (seen | ((~seen).all() & middle)).astype(jnp.float32)
 
 
 def observe(

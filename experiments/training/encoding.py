@@ -18,6 +18,7 @@ from exogan_jax.gan.model import LevelError, Model
 from exogan_jax.gan.npe import (
     Encoder,
     Proposal,
+    bend,
     log_determinant,
     negative_log_density,
     standardised,
@@ -114,10 +115,9 @@ def losses(
     normal = negative_log_density(latent, proposal)
     if proposal.context is None:
         return normal[None]
-    fixed = jax.lax.stop_gradient(proposal._replace(context=None))
-    at, variables = standardised(latent, fixed), {"params": params["flow"]}
-    moved: Any = network.flow.apply(variables, at, proposal.context, backwards=True)
-    unit, volume = moved
+    fixed = jax.lax.stop_gradient(proposal)
+    at = standardised(latent, fixed)
+    unit, volume = bend(network, {"params": params}, at, proposal.context, backwards=True)
     bent = 0.5 * jnp.square(unit).sum(axis=1) - volume - log_determinant(fixed)
     return jnp.stack([normal, bent])
 
@@ -157,7 +157,7 @@ def _judge(key: Array, model: Model, n: int) -> dict[str, Array]:
     z, x = observed(key, model, n, model.encoder_network.radius)
     proposal = jax.vmap(model.propose)(x)
     loss = losses(model.encoder_network, model.encoder["params"], z, proposal)
-    residual = standardised(z, proposal._replace(context=None))
+    residual = standardised(z, proposal)
     spread = jax.vmap(inverse)(proposal.precision)
     sigma = jnp.sqrt(jnp.square(spread).sum(axis=2))
     score: Float[Array, "n d"] = jnp.abs(to_normal(z) - proposal.mean) / sigma
