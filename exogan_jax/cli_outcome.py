@@ -33,8 +33,11 @@ def finish(args: argparse.Namespace, run: Run, results: Results, n_bad: int) -> 
     answers = _Answers(run, results, good)
     weighed = None
     if args.significance:
-        jobs = [run.jobs[name] for name in good]
-        weighed = weigh_all(jobs, answers, run.model, run.settings)
+        fast = [run.jobs[name] for name in good if name not in run.exact]
+        exact = [run.jobs[name] for name in good if name in run.exact]
+        weighed = weigh_all(fast, answers, run.model, run.settings)
+        if run.exact_settings is not None:
+            weighed |= weigh_all(exact, answers, run.model, run.exact_settings)
     summary = write_summary(run.folder, table, known, weighed)
     undrawn = _draw(run, answers) if (args.plots or run.few) and not args.no_plots else 0
     if hasattr(sys.stdout, "reconfigure"):  # a terminal that lacks a character still gets its table

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from exogan_jax.cli_run import Run
     from exogan_jax.files.catalogue_tables import CatalogueRow
     from exogan_jax.files.reading import Input, Quiet
+    from exogan_jax.files.results import Results
     from exogan_jax.layout import Layout
     from exogan_jax.retrieval.priors import Resolved
 
@@ -179,25 +180,44 @@ def _plan(args: argparse.Namespace, found: _Found, given: Resolved) -> Run:
 
 def _locked(args: argparse.Namespace, found: _Found, given: Resolved) -> int:
     """All that is done while no other process may."""
+    from exogan_jax import cli_exact
     from exogan_jax.cli_outcome import finish
-    from exogan_jax.cli_run import compute
     from exogan_jax.files.folders import part_folders
-    from exogan_jax.files.ledger import Ledger, OtherProblem, clear
-    from exogan_jax.files.run_options import CHUNK, FAST_CHUNK
+    from exogan_jax.files.ledger import clear
     from exogan_jax.files.summary import check_size
 
-    if args.chunk is None:
-        args.chunk = FAST_CHUNK if args.fast else CHUNK
     run = _plan(args, found, given)
     if not run.jobs:
         return 2
     try:
         check_size(len(run.tasks))
-        for folder in [run.folder, *part_folders(run.folder)] if args.overwrite else ():
-            clear(folder)
-        n_kept, chunk = args.keep, args.chunk
-        ledger = Ledger(run.folder, run.model.layout, n_kept=n_kept, chunk=chunk, others=args.out)
+    except ValueError as error:
+        raise UserError(f"--out: {error}") from None
+    for folder in [run.folder, *part_folders(run.folder)] if args.overwrite else ():
+        clear(folder)
+    if not args.exact:
+        return finish(args, run, _done(args, run), found.n_bad)
+    exact = cli_exact.exactly(args, run)
+    nothing = run._replace(tasks=[])
+    before = cli_exact.picked_before(args, run, exact, _done(args, nothing))
+    names = {task.name for task in run.tasks}
+    results = _done(args, cli_exact.only(run, names - before))
+    run = cli_exact.picked_after(args, run, before, results)
+    results = _done(args, cli_exact.only(exact, run.exact))
+    return finish(args, cli_exact.joined(run, exact), results, found.n_bad)
+
+
+def _done(args: argparse.Namespace, run: Run) -> Results:
+    """The results once the tasks of a run are done."""
+    from exogan_jax.cli_run import compute
+    from exogan_jax.files.ledger import Ledger, OtherProblem
+    from exogan_jax.files.run_options import CHUNK, FAST_CHUNK
+
+    chunk = args.chunk or (CHUNK if run.settings.exact else FAST_CHUNK)
+    try:
+        layout = run.model.layout
+        ledger = Ledger(run.folder, layout, n_kept=args.keep, chunk=chunk, others=args.out)
     except (OtherProblem, ValueError) as error:
         raise UserError(f"--out: {error}") from None
     compute(args, run, ledger)
-    return finish(args, run, ledger.close(), found.n_bad)
+    return ledger.close()

@@ -28,6 +28,8 @@ class Run(NamedTuple):
     tasks: list[Task]  # those that cannot be done among them, in the order of the arguments
     made_with: dict[str, Any]  # digest -> what rows are made with
     few: bool
+    exact: frozenset[str] = frozenset()  # names of those that --exact picks
+    exact_settings: Settings | None = None  # theirs
 
 
 def compute(args: argparse.Namespace, run: Run, ledger: Ledger) -> None:
@@ -52,7 +54,7 @@ def compute(args: argparse.Namespace, run: Run, ledger: Ledger) -> None:
     kept = {task.name for task in whole}
     again = [task for task in done if task.name not in kept]
     jobs = run.jobs if run.few else {}
-    batch = batches.Batch(run.folder, run.settings, args.keep, args.chunk, jobs)
+    batch = batches.Batch(run.folder, run.settings, args.keep, ledger.chunk, jobs)
     n = sum(map(len, chunks)) + len(again)
     if not n:
         return
@@ -67,7 +69,7 @@ def compute(args: argparse.Namespace, run: Run, ledger: Ledger) -> None:
                 path.unlink()
                 advance(count)
 
-            batches.run_here(batches.chunked(again, args.chunk), run.model, batch, written)
+            batches.run_here(batches.chunked(again, ledger.chunk), run.model, batch, written)
             if args.runner:
                 _on_beam(args, ledger, batch, chunks)
                 advance(sum(map(len, chunks)))

@@ -29,6 +29,7 @@ RANKS = {
     "cli_base": 6,
     "cli_run": 6,
     "cli_outcome": 6,
+    "cli_exact": 6,
     "cli_retrieve": 6,
     "cli_results": 6,
     "cli": 6,

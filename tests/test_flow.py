@@ -83,8 +83,8 @@ def test_a_flow_goes_back_and_knows_its_volume(flow):
     x = numbers(4, 3, D, size=1.5)
     y, volume = jax.jit(network.apply)(variables, x, context)
     back, opposite = network.apply(variables, y, context, backwards=True)
-    np.testing.assert_allclose(back, x, atol=1e-3)
-    np.testing.assert_allclose(opposite, -volume, atol=1e-3)
+    np.testing.assert_allclose(back, x, atol=3e-3)
+    np.testing.assert_allclose(opposite, -volume, atol=3e-3)
     for i in range(3):
         one = lambda x, i=i: network.apply(variables, x[None], context[i : i + 1])[0][0]  # noqa: E731
         _, expected = np.linalg.slogdet(np.asarray(jax.jacfwd(one)(x[i]), np.float64))
@@ -95,6 +95,22 @@ def test_a_flow_goes_back_and_knows_its_volume(flow):
     assert bool((jnp.abs(y - x) > 1e-4).any(axis=0).all())
     other, _ = network.apply(variables, x, context[::-1])
     assert float(jnp.abs(other - y)[0].max()) > 0.01
+
+
+def test_it_reaches_far_out():
+    """Beyond a spline's own reach: where 6 spreads are bent, 13 are, and 25 are not."""
+    network = Flow(2, WIDTH, 4)
+    context = numbers(0, 1, 2, WIDTH)
+    variables = network.init(jax.random.key(0), jnp.zeros((1, 2)), context)
+    leaves, tree = jax.tree.flatten(variables)
+    variables = jax.tree.unflatten(tree, [x + 0.5 for x in leaves])
+    for size, bent in ((6.0, True), (13.0, True), (25.0, False)):
+        x = jnp.full((1, 2), size)
+        y, _ = network.apply(variables, x, context)
+        assert bool((jnp.abs(y - x) > 0.05 * size).any()) == bent
+        np.testing.assert_allclose(
+            network.apply(variables, y, context, backwards=True)[0], x, rtol=1e-3
+        )
 
 
 def test_its_samples_have_its_density(flow):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exogan_jax.files.exact_rule import parse_rule
 from exogan_jax.retrieval import priors
 
 if TYPE_CHECKING:
@@ -137,6 +138,13 @@ def add_retrieve(parser: argparse.ArgumentParser) -> None:
         "milliseconds a spectrum, intervals right on average but wider than the data require",
     )
     parser.add_argument(
+        "--exact",
+        metavar="RULE",
+        type=parse_rule,
+        help="with --fast: the exact answer for some of the spectra, too: flagged, those whose "
+        "fast answer has a flag, or top:N, the N of most signal",
+    )
+    parser.add_argument(
         "--no-encoder",
         action="store_true",
         help="start anywhere, as the paper does, instead of where the model's encoder says",
@@ -209,9 +217,19 @@ def given_priors(args: argparse.Namespace, parameters: Parameters) -> priors.Res
 
 
 def settings_of(args: argparse.Namespace) -> Settings:
-    """The settings that the options give."""
+    """The settings that the options give.
+
+    Raises:
+      ValueError: options that do not go together.
+    """
     from exogan_jax.retrieval.settings import Settings
 
+    if args.exact and not args.fast:
+        raise ValueError("--exact needs --fast: without it every answer is exact")
+    if args.exact and args.likelihood == "paper":
+        raise ValueError("--exact needs the Gaussian likelihood")
+    if args.exact and args.exact.top and args.part:
+        raise ValueError("--exact top:N looks at all spectra of a run: leave out --part")
     given = {"n_starts": args.starts, "n_steps": args.steps}
     return Settings(
         seed=args.seed,

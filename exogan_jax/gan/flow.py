@@ -12,6 +12,9 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int
 
 _REACH = 6.0  # beyond, a spline is the identity
+#: Splines bend _SOFT arcsinh(x / _SOFT), so that they reach points of 20, while those below 2 stay
+#: as they are: planets with clouds can lie 13 spreads from where the normal distribution has them.
+_SOFT = 2.0
 _LEAST = 1e-3  # of a bin's width and height, as a share of all, and of a slope
 _UNIT_SLOPE = float(np.log(np.expm1(1 - _LEAST)))  # softplus(_UNIT_SLOPE) + _LEAST = 1
 
@@ -76,6 +79,21 @@ def spline(
     return jnp.where(inside, out, x), jnp.where(inside, log_slope, 0.0)
 
 
+def _shorten(x: Float[Array, "n d"]) -> tuple[Float[Array, "n d"], Float[Array, " n"]]:
+    """Far points nearer, and the logarithm of the volumes' change."""
+    short = jnp.arcsinh(x / _SOFT)
+    return _SOFT * short, -_log_cosh(short).sum(axis=1)
+
+
+def _lengthen(x: Float[Array, "n d"]) -> tuple[Float[Array, "n d"], Float[Array, " n"]]:
+    """Inverse of `_shorten`."""
+    return _SOFT * jnp.sinh(x / _SOFT), _log_cosh(x / _SOFT).sum(axis=1)
+
+
+def _log_cosh(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    return jnp.logaddexp(x, -x) - jnp.log(2.0)
+
+
 def _halves(d: int, layer: int) -> tuple[Int[np.ndarray, " a"], Int[np.ndarray, " b"]]:
     """Which coordinates a layer leaves, and which it bends: every other layer the other half."""
     order = np.random.default_rng(layer // 2).permutation(d)
@@ -110,7 +128,8 @@ class Flow(nn.Module):
           context: of each, for each layer; or (1, layer, width), of all.
           backwards: back to unit normal ones.
         """
-        d, volume = x.shape[1], jnp.zeros(x.shape[0], x.dtype)
+        d = x.shape[1]
+        x, volume = _shorten(x)
         for layer in range(self.n_layers)[:: -1 if backwards else 1]:
             left, bent = _halves(d, layer)
             hidden = nn.Dense(self.width, name=f"in_{layer}")(x[:, left]) + context[:, layer]
@@ -122,4 +141,5 @@ class Flow(nn.Module):
             moved, log_slope = spline(x[:, bent], raw, backwards)
             x = x.at[:, bent].set(moved)
             volume = volume + log_slope.sum(axis=1)
-        return x, volume
+        x, of_end = _lengthen(x)
+        return x, volume + of_end

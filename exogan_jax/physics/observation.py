@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -142,13 +143,19 @@ def binning_operator(
 
     Returns:
       (n, m) float64, rows summing to 1; the row of a bin whose centre lies off the model's grid,
-      by more than half a step, is zero.
+      by more than half a step, is zero. Not to be written to: the last few are kept.
     """
-    model = np.asarray(model_wavelength_um, np.float64)
+    fields = (wavelength_um, half_width_um, model_wavelength_um)
+    return _operator(*(np.asarray(x, np.float64).tobytes() for x in fields))
+
+
+# Each spectrum needs its operator twice or more, and an instrument's spectra have the same. Few are
+# kept: one of 5,000 pixels has 17 MB.
+@functools.lru_cache(maxsize=8)
+def _operator(wavelength: bytes, half_width: bytes, grid: bytes) -> Float[np.ndarray, "n m"]:
+    centre, half, model = (np.frombuffer(x, np.float64) for x in (wavelength, half_width, grid))
     order = np.argsort(model)
     x = model[order]
-    centre = np.asarray(wavelength_um, np.float64)
-    half = np.asarray(half_width_um, np.float64)
     low, high = grid_range(x)
     inside = (centre >= low) & (centre <= high)
     a = np.clip(centre - half, x[0], x[-1])
@@ -179,4 +186,5 @@ def binning_operator(
     weights[~inside] = 0
     out = np.empty_like(weights)
     out[:, order] = weights
+    out.flags.writeable = False
     return out

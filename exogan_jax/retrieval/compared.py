@@ -57,6 +57,8 @@ class Likelihood(NamedTuple):
     log_density: Callable[[Model, Target], Callable[[Array], Float[Array, ""]]] | None
     #: model, target -> (latent -> residuals), where the likelihood is one of least squares
     residuals: Callable[[Model, Target], Callable[[Array], Float[Array, " n"]]] | None = None
+    #: What `log_density` says of ONE drawing, where there are drawings already.
+    of_drawing: Callable[[Model, Array, Target], Float[Array, ""]] | None = None
     unit: float = 1.0  # of `fit_loss` near its optimum, in that of `energy`
 
 
@@ -103,13 +105,21 @@ def _depth_density(model: Model, target: Target) -> Callable[[Array], Float[Arra
     generate = model.at_points(target.depth.point)  # once, outside of the sampler's loop
 
     def density(latent: Array) -> Float[Array, ""]:
-        drawn = generate(latent)
-        if isinstance(target.depth, LevelTarget):
-            assert isinstance(drawn, Depths)
-            return level_density(drawn, target.depth)
-        return -_loss(drawn, target)
+        return _log_density(generate(latent), target)
 
     return jax.jit(density)  # traced once, for the dozen places that call it: 2 s of a start
+
+
+def _of_drawing(model: Model, drawing: Array, target: Target) -> Float[Array, ""]:
+    return _log_density(model.some(drawing, target.depth.point), target)
+
+
+def _log_density(drawn: Values | Depths, target: Target) -> Float[Array, ""]:
+    """-inf for planets that do not exist, where the networks can tell."""
+    if isinstance(target.depth, LevelTarget):
+        assert isinstance(drawn, Depths)
+        return level_density(drawn, target.depth)
+    return -_loss(drawn, target)
 
 
 def _depth_residuals(model: Model, target: Target) -> Callable[[Array], Float[Array, " n"]]:
@@ -131,7 +141,9 @@ def _pixel_loss(model: Model, drawing: Array, target: Target) -> Float[Array, ""
 #: By name. "gaussian" compares depths with their errors, "paper" pixels of sections that were
 #: observed in full.
 LIKELIHOODS = {
-    "gaussian": Likelihood(_depths, _robust, _depth_energy, _depth_density, _depth_residuals),
+    "gaussian": Likelihood(
+        _depths, _robust, _depth_energy, _depth_density, _depth_residuals, _of_drawing
+    ),
     "paper": Likelihood(
         _pixels,
         _pixel_loss,

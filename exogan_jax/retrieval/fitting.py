@@ -136,22 +136,50 @@ def residuals_of(model: Model, target: Target, settings: Settings) -> Callable[[
     return residuals
 
 
-def drawn_at(model: Model, target: Target, place: Float[Array, "n latent_dim"]) -> Drawn:
-    """Spectra and parameters that ONE target's samples stand for."""
-    layout = model.layout
+def drawn_at(
+    model: Model,
+    target: Target,
+    place: Float[Array, "n latent_dim"],
+    drawings: Float[Array, "n ..."] | None = None,
+) -> Drawn:
+    """Spectra and parameters that ONE target's samples stand for.
 
-    def unpack(place: Array) -> Drawn:
-        latent = latent_at(target.prior, place)
-        depth, theta = layout.unpack(model.values(model.generate(latent)))
+    Args:
+      model: the networks.
+      target: the observation's.
+      place: of the samples.
+      drawings: what the generator draws there, if that is known already.
+    """
+    layout = model.layout
+    latent = jax.vmap(lambda place: latent_at(target.prior, place))(place)
+    if drawings is None:
+        drawings = jax.vmap(model.generate)(latent)
+
+    def unpack(latent: Array, drawing: Array) -> Drawn:
+        depth, theta = layout.unpack(model.values(drawing))
         return Drawn(reported(target.prior, latent, theta, layout.parameters), depth)
 
-    found: Drawn = jax.vmap(unpack)(place)
+    found: Drawn = jax.vmap(unpack)(latent, drawings)
     return found
 
 
-def summarise(model: Model, target: Target, fitted: Fit, draws: Draws) -> Summary:
-    """Spectra and parameters of the samples, and those of the best start with its array."""
-    found = drawn_at(model, target, draws.place)
+def summarise(
+    model: Model,
+    target: Target,
+    fitted: Fit,
+    draws: Draws,
+    drawings: Float[Array, "sample ..."] | None = None,
+) -> Summary:
+    """Spectra and parameters of the samples, and those of the best start with its array.
+
+    Args:
+      model: the networks.
+      target: the observation's.
+      fitted: the starts.
+      draws: the samples.
+      drawings: of the samples, if they are known already.
+    """
+    found = drawn_at(model, target, draws.place, drawings)
     start_depth, start_theta = model.layout.unpack(model.values(fitted.best))
     return Summary(
         draws.place,

@@ -10,6 +10,7 @@ compile nothing.
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -47,6 +48,7 @@ class LatentPrior(NamedTuple):
     power: Float[Array | np.ndarray, " d"]  # from the uniform prior's scale to another
 
 
+@functools.lru_cache(maxsize=128)  # a catalogue's are mostly the same
 def latent_prior(resolved: Resolved, parameters: Parameters, latent_dim: int) -> LatentPrior:
     """Arrays of what `priors.resolve` gives. Entries of no parameter keep their box."""
     d = len(parameters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ class Marginals(NamedTuple):
     ends_high: Bool[np.ndarray, " d"]
 
 
+@functools.lru_cache(maxsize=128)  # a catalogue's are mostly the same
 def marginals(resolved: Resolved, parameters: Parameters) -> Marginals:
     """Of what `priors.resolve` gives."""
     d = len(parameters)

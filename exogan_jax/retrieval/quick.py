@@ -21,13 +21,13 @@ from jaxtyping import Array, Float
 
 from exogan_jax.gan.model import Model
 from exogan_jax.gan.npe import from_normal
-from exogan_jax.retrieval.compared import Target
+from exogan_jax.retrieval.compared import LIKELIHOODS, Target
 from exogan_jax.retrieval.fitting import Fit, Summary, has_modes, residuals_of, summarise
 from exogan_jax.retrieval.importance import Integral, integral, resample
 from exogan_jax.retrieval.latent_prior import latent_at, log_norm, log_weight
 from exogan_jax.retrieval.modes import climb
 from exogan_jax.retrieval.proposed import draw_proposed
-from exogan_jax.retrieval.sampling import Draws, is_sampled, likelihood
+from exogan_jax.retrieval.sampling import Draws, is_sampled
 from exogan_jax.retrieval.settings import Settings
 
 N_DRAWS = 1024  # before a chain; without one, as many as there are samples
@@ -38,6 +38,7 @@ class Weighted(NamedTuple):
     """Weighted draws."""
 
     place: Float[Array, "n d"]  # of the box that the prior leaves
+    drawing: Float[Array, "n ..."]  # what the generator draws there
     log_weight: Float[Array, " n"]  # -inf where there is no such planet
     log_prior: Float[Array, " n"]  # weights by the user's prior alone
     log_likelihood: Float[Array, " n"]
@@ -58,16 +59,19 @@ def weighted(key: Array, model: Model, target: Target, settings: Settings) -> We
     inside = jnp.isfinite(drawn.position).all(axis=1)
     v = jnp.where(inside[:, None], drawn.position, 0.0)
     place, prior = from_normal(v), target.prior
-    log_likelihood, parameters = likelihood(model, target, settings), model.layout.parameters
+    of_drawing = LIKELIHOODS[settings.likelihood].of_drawing
+    assert of_drawing is not None
 
-    def densities(place: Array) -> tuple[Array, Array]:
+    def drawn_at(place: Array) -> tuple[Array, Array, Array]:
         latent = latent_at(prior, place)
-        return log_likelihood(latent), log_weight(prior, latent, parameters)
+        drawing = model.generate(latent)
+        of_prior = log_weight(prior, latent, model.layout.parameters)
+        return drawing, of_drawing(model, drawing, target), of_prior
 
-    fits, of_prior = jax.vmap(densities)(place)
+    drawing, fits, of_prior = jax.vmap(drawn_at)(place)
     log_ratio = fits + of_prior + norm.logpdf(v).sum(axis=1) - drawn.log_density
     log_ratio = jnp.where(inside & ~jnp.isnan(log_ratio), log_ratio, -jnp.inf)
-    return Weighted(place, log_ratio, of_prior, fits, integral(log_ratio))
+    return Weighted(place, drawing, log_ratio, of_prior, fits, integral(log_ratio))
 
 
 def finish(
@@ -106,4 +110,4 @@ def finish(
     at = latent_at(prior, best)
     weight = log_weight(prior, at, parameters)
     fitted = Fit(best[None], energy[:1], weight[None], model.generate(at), None)
-    return summarise(model, target, fitted, draws)
+    return summarise(model, target, fitted, draws, drawn.drawing[chosen])

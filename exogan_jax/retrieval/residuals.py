@@ -64,7 +64,7 @@ def residuals(spectra: Float[np.ndarray, "*n w"], bins: Bins) -> Float[np.ndarra
       spectra: (..., w) depths on the model's grid.
       bins: of the observation.
     """
-    return binned_residuals(np.asarray(spectra, np.float64)[..., bins.point], bins)
+    return binned_residuals(np.asarray(spectra)[..., bins.point].astype(np.float64), bins)
 
 
 def binned_residuals(points: Float[np.ndarray, "*n k"], bins: Bins) -> Float[np.ndarray, "*n p"]:
