@@ -143,6 +143,9 @@ def main(argv: list[str] | None = None) -> int:
     except Stopped as stopped:
         print(f"{stopped}; the same command goes on from there", file=sys.stderr)
         return STOPPED
+    except FloatingPointError as error:
+        print(f"{error}: take a smaller learning_rate; it goes on from before", file=sys.stderr)
+        return 1
     return 0
 
 

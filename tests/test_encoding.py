@@ -12,11 +12,15 @@ import pytest
 from exogan_jax import load_model
 from exogan_jax.files.weights import model_names
 from exogan_jax.gan.model import GeneratorError
+from exogan_jax.gan.npe import bend, shape_of, to_normal
 from exogan_jax.layout import PUBLISHED
 from exogan_jax.physics.observation import Observation
-from exogan_jax.retrieval.encode import carry_back
+from exogan_jax.retrieval.encode import carry_back, propose
+from exogan_jax.retrieval.levels import level_target
 from exogan_jax.retrieval.likelihood import UNIT, depth_target
 from experiments import train_encoder
+from experiments.calibrate import INSTRUMENTS, observed
+from experiments.evaluate import physics_of
 from experiments.training.configure import load_config
 from experiments.training.designs import (
     WINDOWS,
@@ -118,6 +122,25 @@ def test_errors_are_those_that_the_likelihood_assumes():
     np.testing.assert_allclose(many.information[0][seen], 1 / 0.49, rtol=1e-5)
 
 
+def test_levels_tell_the_encoder_no_more_than_their_target_does():
+    """The generator's own error goes with the scale height: told, it would give that away."""
+    model = load_model("planets")
+    n = model.layout.n_wavelength
+    depths = model.some(model.generate(jnp.zeros(model.networks.latent_dim)), jnp.arange(n))
+    plan = Design(jnp.ones(n), jnp.arange(n), jnp.full(n, 0.02))
+    keys = jax.random.split(jax.random.key(2), 400)
+    own = lambda key: observe(key, depths, plan, model.error, model.layout)  # noqa: E731
+    many = jax.jit(jax.vmap(own))(keys)
+    depth = np.asarray(depths.depth, np.float64)
+    zero = np.zeros(n)
+    seen = Observation(np.asarray(model.layout.wavelength_um), zero, depth, zero + 0.02 * UNIT)
+    told = carry_back(level_target(seen, model.layout, model.error), n)
+    np.testing.assert_allclose(many.information[0], told.information, rtol=1e-4)
+    expected = np.hypot(0.02, np.asarray(depths.slope * model.error.level) / UNIT)
+    assert np.median(expected) > 0.022  # it counts
+    np.testing.assert_allclose(np.asarray(many.depth).std(axis=0), expected, rtol=0.2)
+
+
 def test_radius_is_that_of_the_generated_spectra():
     model = load_model("published")
     mean, spread = measure_radius(model, jax.random.key(5), 500)
@@ -137,6 +160,28 @@ def test_shipped_encoders_are_calibrated_on_observations_they_never_saw():
         assert found["loss"] < prior - 5
         assert 0.9 < found["residual"] < 1.15
         assert abs(found["inside_68"] - 0.68) < 0.05 and abs(found["inside_95"] - 0.95) < 0.02
+
+
+def test_the_shipped_flow_is_calibrated_on_the_likelihoods_targets():
+    """Not only on what training makes up: the forward model's spectra, told as a retrieval does."""
+    model, physics = physics_of("planets")
+    seen, theta = observed(INSTRUMENTS["prism"], physics, 160, 13)
+    targets = [level_target(one, model.layout, model.error) for one in seen]
+    stacked = jax.tree.map(lambda *x: jnp.stack(x), *targets)
+    truth = to_normal(jnp.asarray(2 * model.layout.parameters.to_unit(theta) - 1, jnp.float32))
+
+    def below(key, target, truth):
+        proposal = propose(model, target)
+        unit = jax.random.normal(key, (200, truth.size))
+        bent, _ = bend(model.encoder_network, model.encoder, unit, proposal.context[None])
+        u = proposal.mean + bent @ shape_of(proposal).spread.T
+        return (u < truth).mean(axis=0)
+
+    keys = jax.random.split(jax.random.key(14), len(seen))
+    ranks = np.asarray(jax.jit(jax.vmap(below))(keys, stacked, truth))
+    inside = np.mean((ranks > 0.025) & (ranks < 0.975), axis=0)
+    assert inside.min() > 0.88 and abs(inside.mean() - 0.95) < 0.02, inside
+    assert abs(np.mean((ranks > 0.16) & (ranks < 0.84)) - 0.68) < 0.05
 
 
 @pytest.mark.slow

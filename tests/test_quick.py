@@ -67,7 +67,7 @@ def test_draws_have_the_density_that_is_said(near, priors):
     target = target_of(near, observe(0), priors)
     drawn = jax.jit(draw_proposed, static_argnums=3)(jax.random.key(0), near, target, 40_000)
     inside = np.isfinite(drawn.position).all(axis=1)
-    v, log_density = (np.asarray(x, np.float64)[inside] for x in drawn)
+    v, log_density = (np.asarray(x, np.float64)[inside] for x in drawn[:2])
     assert len(v) > 20_000
     mean, covariance = np.mean(v, axis=0), np.cov(v, rowvar=False) / 2
     x = v - mean
@@ -76,6 +76,12 @@ def test_draws_have_the_density_that_is_said(near, priors):
     ratio = np.exp(of_normal - log_density)
     error = ratio.std() / np.sqrt(len(ratio))
     assert error < 0.1 and abs(ratio.sum() / 40_000 - 1) < 4 * error + 0.01
+    # The encoder's own density is one, too, as far as the prior leaves its box.
+    own = np.exp(np.asarray(drawn.log_own, np.float64)[inside] - log_density)
+    whole = own.sum() / 40_000
+    assert whole < 1.02 and (priors is not None or whole > 0.97)
+    assert bool(drawn.is_joined) == (priors == {"radius": 1.3})
+    assert own.max() < 1.35  # three quarters of the draws are its own
 
 
 FAST = {"exact": False, "n_samples": 2048}
@@ -137,10 +143,10 @@ def test_what_draws_do_not_tell_a_chain_does_or_the_encoder_is_believed(near):
     assert retrieve_all._cache_size() == before + 1 and np.isnan(own.acceptance)
     assert own.flags == "not_weighted"
     assert np.isnan(own.log_evidence) and np.isnan(own.predictive_p)
-    # As the encoder says: a sigma off, and 1.7 times as wide, the flow and the wider share aside.
+    # As the encoder says: a sigma off, and 1.7 times as wide, the flow aside.
     mean, covariance = exact(observe(0))
     z, spread = latents(own.samples), np.sqrt(np.diag(covariance))
-    assert np.all(np.abs(z.mean(axis=0) - (mean + spread)) < 1.5 * spread)
+    assert np.all(np.abs(z.mean(axis=0) - (mean + spread)) < 2.5 * spread)
     assert np.all((z.std(axis=0) > 1.3 * spread) & (z.std(axis=0) < 2.6 * spread))
     with pytest.raises(ValueError, match="--fast"):
         Settings(chain=False)

@@ -107,7 +107,7 @@ def retrieve(
             on_result(part)
         if progress is not None:
             progress(stop, len(checked))
-    return concatenate(parts)
+    return parts[0] if len(parts) == 1 else concatenate(parts)
 
 
 def _resolved(

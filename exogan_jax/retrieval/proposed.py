@@ -34,6 +34,10 @@ class Drawn(NamedTuple):
 
     position: Float[Array, "n d"]
     log_density: Float[Array, " n"]  # of the proposal there; no number where a draw is of no place
+    #: The same of the encoder's own answer: its flow, but for the user's prior; where that fixes
+    #: something, of which a flow knows no density, the normal distribution joined with it.
+    log_own: Float[Array, " n"]
+    is_joined: Array  # whether that is the normal one, which has the user's prior in it
 
 
 def draw_proposed(key: Array, model: Model, target: Target, n: int) -> Drawn:
@@ -56,7 +60,8 @@ def draw_proposed(key: Array, model: Model, target: Target, n: int) -> Drawn:
     change = (jnp.log(half)[None] + norm.logpdf(v) - norm.logpdf(u)).sum(axis=1)
     both = jnp.stack([jnp.where(usable, of_flow + change, -jnp.inf), log_density(wide, v)])
     share = jnp.where(usable, n_bent / n, 0.0)
-    return Drawn(v, logsumexp(both, axis=0, b=jnp.stack([share, 1 - share])[:, None]))
+    log_mixed = logsumexp(both, axis=0, b=jnp.stack([share, 1 - share])[:, None])
+    return Drawn(v, log_mixed, jnp.where(usable, both[0], both[1]), ~usable)
 
 
 def _bent(

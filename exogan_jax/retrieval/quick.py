@@ -40,7 +40,7 @@ class Weighted(NamedTuple):
     place: Float[Array, "n d"]  # of the box that the prior leaves
     drawing: Float[Array, "n ..."]  # what the generator draws there
     log_weight: Float[Array, " n"]  # -inf where there is no such planet
-    log_prior: Float[Array, " n"]  # weights by the user's prior alone
+    log_own: Float[Array, " n"]  # weights of the encoder's own answer, with the user's prior
     log_likelihood: Float[Array, " n"]
     total: Integral  # of the weights
 
@@ -71,21 +71,23 @@ def weighted(key: Array, model: Model, target: Target, settings: Settings) -> We
     drawing, fits, of_prior = jax.vmap(drawn_at)(place)
     log_ratio = fits + of_prior + norm.logpdf(v).sum(axis=1) - drawn.log_density
     log_ratio = jnp.where(inside & ~jnp.isnan(log_ratio), log_ratio, -jnp.inf)
-    return Weighted(place, drawing, log_ratio, of_prior, fits, integral(log_ratio))
+    own = drawn.log_own - drawn.log_density + jnp.where(drawn.is_joined, 0.0, of_prior)
+    own = jnp.where(jnp.isnan(own), -jnp.inf, own)
+    return Weighted(place, drawing, log_ratio, own, fits, integral(log_ratio))
 
 
 def finish(
     key: Array, model: Model, target: Target, drawn: Weighted, settings: Settings
 ) -> Summary:
     """Samples of equal weights; where the draws are worth fewer than `settings.n_effective`, the
-    encoder's own, weighted by the prior, of planets that exist.
+    encoder's own answer, of planets that exist.
     """
     n, prior, parameters = settings.n_samples, target.prior, model.layout.parameters
     assert n is not None
     total = drawn.total
     enough = total.effective >= settings.n_effective
     exists = jnp.isfinite(drawn.log_weight)
-    own = jnp.where(exists | ~exists.any(), drawn.log_prior, -jnp.inf)
+    own = jnp.where(exists | ~exists.any(), drawn.log_own, -jnp.inf)
     log_share = jnp.where(enough, drawn.log_weight, own)
     chosen = resample(key, log_share, n)
     place, energy = drawn.place[chosen], -drawn.log_likelihood[chosen]

@@ -122,6 +122,9 @@ def observe(
 ) -> CarriedBack:
     """ONE observation of a generated spectrum, with the errors that the likelihood assumes: the
     observer's and the generator's own.
+
+    A target of levels tells the encoder the observer's alone (`levels.level_target`): the others go
+    with the planet's scale height, and would give it away.
     """
     bounds_key, noise_key = jax.random.split(key)
     if isinstance(spectrum, Depths):
@@ -135,7 +138,8 @@ def observe(
     own, _ = _mean_of_bins(own / UNIT, plan)
     sigma = jnp.sqrt(jnp.square(plan.sigma) + jnp.square(own))
     noisy = (binned + sigma * jax.random.normal(noise_key, binned.shape))[plan.bin]
-    information = (plan.seen / jnp.maximum(count, 1.0)[plan.bin]) / jnp.square(sigma)[plan.bin]
+    told = plan.sigma if isinstance(spectrum, Depths) else sigma
+    information = (plan.seen / jnp.maximum(count, 1.0)[plan.bin]) / jnp.square(told)[plan.bin]
     if isinstance(spectrum, Values):  # what an array does not hold counts nothing
         information = information.at[layout.n_usable :].set(0.0)
     return CarriedBack(jnp.where(information > 0, noisy, 0.0), information, reference)
