@@ -6,6 +6,7 @@ import ast
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from exogan_jax.files.columns import ROLES as COLUMN_ROLES
 from exogan_jax.files.headers import model_layout
@@ -14,6 +15,7 @@ from exogan_jax.parameters import ROLES as PARAMETER_ROLES
 from exogan_jax.parameters import UNITS, Parameters
 from exogan_jax.retrieval.flags import MEANINGS
 from exogan_jax.retrieval.settings import Settings
+from experiments.reproduce.committed import read_results
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -67,14 +69,84 @@ def settings() -> str:
 def commands(folder: str) -> str:
     """The programs of a folder, by the first sentence of their docstrings."""
     rows = []
-    for path in sorted((ROOT / folder).glob("*.py")):
+    programs = [*(ROOT / folder).glob("*.py"), *(ROOT / folder).glob("*/__main__.py")]
+    for path in sorted(programs):
         tree = ast.parse(path.read_text())
         runs = any(isinstance(n, ast.FunctionDef) and n.name == "main" for n in tree.body)
         docstring = ast.get_docstring(tree)
         if runs and docstring:
             about = " ".join(docstring.split("\n\n")[0].split())
-            rows.append((f"`python -m {'.'.join((*Path(folder).parts, path.stem))}`", about))
+            parts = path.with_suffix("").relative_to(ROOT).parts
+            module = ".".join(part for part in parts if part != "__main__")
+            rows.append((f"`python -m {module}`", about))
     return markdown(("command", "what it does"), rows)
+
+
+def _interval(of: dict[str, float]) -> str:
+    """A median with its 68 % interval."""
+    low, middle, high = (of[f"q{q}"] for q in (16, 50, 84))
+    digits = 1 if max(abs(low), abs(high)) < 100 else 0
+    if max(high - middle, middle - low) < 0.1:
+        digits = 3
+    return f"{middle:.{digits}f} +{high - middle:.{digits}f} -{middle - low:.{digits}f}"
+
+
+def planet(numbers: dict[str, Any]) -> str:
+    """What was found of a real planet, fast and exact."""
+    fast, exact = numbers["fast"], numbers["exact"]
+    factors, sigma = numbers.get("log_bayes", {}), numbers.get("sigma", {})
+    head = ["parameter", "fast", "exact"] + (["ln B", "at most"] if factors else [])
+    rows = []
+    for name, of in exact["parameters"].items():
+        row = [f"`{name}`", _interval(fast["parameters"][name]), _interval(of)]
+        if name in factors:
+            row += [f"{factors[name]:.1f}", f"{sigma[name]:.1f} sigma"]
+        rows.append(row + [""] * (len(head) - len(row)))
+    fits = [
+        (f"reduced chi-square ({numbers['n_points']} points)", "reduced_chi2", ".2f"),
+        ("independent samples", "effective_sample_size", ".0f"),
+    ]
+    for title, field, form in fits:
+        row = [title, format(fast[field], form), format(exact[field], form)]
+        rows.append(row + [""] * (len(head) - len(row)))
+    flags = [of["flags"].replace(",", ", ") or "none" for of in (fast, exact)]
+    rows.append(["flags", *flags] + [""] * (len(head) - 3))
+    return markdown(head, rows)
+
+
+def study(numbers: dict[str, Any], fields: dict[str, str]) -> str:
+    """Numbers of a study: a row a case and a way, a column a parameter; several fields are
+    separated by bars.
+    """
+    rows: list[list[str]] = []
+    names: list[str] = []
+    for case, ways in numbers.items():
+        for way, found in ways.items():
+            names = list(found["parameters"])
+            row = [case, way, str(found["n"])]
+            for name in names:
+                cells = (found["parameters"][name].get(field) for field in fields)
+                each = zip(cells, fields.values(), strict=True)
+                row.append(" / ".join("-" if x is None else format(x, form) for x, form in each))
+            rows.append([*row, f"{found['flagged']:.0%}"])
+    return markdown(["spectra", "answer", "n", *(f"`{name}`" for name in names), "flagged"], rows)
+
+
+def of_results() -> dict[str, str]:
+    """Tables of the committed results of `experiments.reproduce`."""
+    shares = {"inside_68": ".0%", "inside_95": ".0%"}
+    errors = {"mean_absolute_error": ".3g", "r2": ".3f"}
+    sigmas = {"within_1_sigma": ".0%", "within_2_sigma": ".0%"}
+    there = {"error_there": ".2g"}
+    pages = {}
+    for name, numbers in read_results().items():
+        if "exact" in numbers:
+            pages[f"{name}"] = planet(numbers)
+        elif "seconds" not in numbers:
+            for kind, fields in (("errors", errors), ("inside", shares), ("sigma", sigmas)):
+                pages[f"{name}_{kind}"] = study(numbers, fields)
+            pages[f"{name}_there"] = study(numbers, there)
+    return {f"result_{name}": text for name, text in pages.items()}
 
 
 def write_all(folder: Path) -> None:
@@ -91,6 +163,7 @@ def write_all(folder: Path) -> None:
         "experiments": commands("experiments"),
         "opacity_commands": commands("data_prep/opacities"),
     }
+    pages |= of_results()
     folder.mkdir(exist_ok=True)
     for name, text in pages.items():
         path = folder / f"{name}.md"

@@ -48,7 +48,9 @@ def test_linked_and_named_files_are_there(path):
             assert (path.parent / link).exists(), f"{path}: {link}"
     # Modules that are run, and files that are named in full.
     for module in re.findall(r"python -m ((?:experiments|data_prep)[\w.]*)", text):
-        assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists(), f"{path}: {module}"
+        place = ROOT / module.replace(".", "/")
+        programs = place.with_suffix(".py"), place / "__main__.py"
+        assert any(program.exists() for program in programs), f"{path}: {module}"
     for file in re.findall(
         r"`((?:exogan_jax|experiments|data_prep|tests|docs)/[\w/.]+\.py)`", text
     ):
