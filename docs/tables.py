@@ -141,8 +141,8 @@ def of_results() -> dict[str, str]:
     pages = {}
     for name, numbers in read_results().items():
         if "exact" in numbers:
-            pages[f"{name}"] = planet(numbers)
-        elif "seconds" not in numbers:
+            pages[name] = planet(numbers)
+        elif all(isinstance(ways, dict) and "parameters" not in ways for ways in numbers.values()):
             for kind, fields in (("errors", errors), ("inside", shares), ("sigma", sigmas)):
                 pages[f"{name}_{kind}"] = study(numbers, fields)
             pages[f"{name}_there"] = study(numbers, there)

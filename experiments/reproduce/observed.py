@@ -67,8 +67,8 @@ def observation_of(planet: Planet, folder: Path) -> Observation:
     wavelength = np.asarray(whole.wavelength_um)
     low, high = planet.range_um
     kept = (wavelength >= low) & (wavelength <= high)
-    columns = (np.asarray(x)[kept] for x in whole[:4])
-    return Observation(*columns)
+    wavelength, half_width, depth, sigma = (np.asarray(x)[kept] for x in whole[:4])
+    return Observation(wavelength, half_width, depth, sigma)
 
 
 def run(name: str, folder: Path, said: Callable[[str], None]) -> tuple[dict[str, Any], Posterior]:
