@@ -174,8 +174,8 @@ def test_the_shipped_flow_is_calibrated_on_the_likelihoods_targets():
         proposal = propose(model, target)
         unit = jax.random.normal(key, (200, truth.size))
         bent, _ = bend(model.encoder_network, model.encoder, unit, proposal.context[None])
-        u = proposal.mean + bent @ shape_of(proposal).spread.T
-        return (u < truth).mean(axis=0)
+        u = proposal.mean[None] + bent @ shape_of(proposal).spread.T
+        return (u < truth[None]).mean(axis=0)
 
     keys = jax.random.split(jax.random.key(14), len(seen))
     ranks = np.asarray(jax.jit(jax.vmap(below))(keys, stacked, truth))

@@ -90,14 +90,14 @@ STUDIES: Mapping[str, Study] = {
     "gases": Study(
         "A gas that the model does not know",
         worlds.gases,
-        {"paper": 40, "exact": 8},
-        {"paper": 1000, "exact": 100},
+        {"paper": 40, "fast": 8},
+        {"paper": 1000, "fast": 100, "exact": 100},
     ),
     "temperatures": Study(
         "Temperatures outside of the training",
         worlds.temperatures,
-        {"paper": 40, "exact": 4},
-        {"paper": 1000, "exact": 100},
+        {"paper": 40, "fast": 8},
+        {"paper": 1000, "fast": 100, "exact": 100},
     ),
     "prism": Study(
         "Planets of the default model's world",
