@@ -11,11 +11,11 @@ from test_fitting import SIGMA, exact, latents, observe
 from tiny_model import LAYOUT, D, linear_model
 
 from exogan_jax.api import retrieve
-from exogan_jax.gan.npe import Encoder
+from exogan_jax.gan.npe import Encoder, bend, from_normal, shape_of
 from exogan_jax.retrieval import quick
 from exogan_jax.retrieval.answers import quick_all, retrieve_all
 from exogan_jax.retrieval.compared import LIKELIHOODS
-from exogan_jax.retrieval.encode import n_features
+from exogan_jax.retrieval.encode import n_features, propose
 from exogan_jax.retrieval.importance import integral
 from exogan_jax.retrieval.latent_prior import latent_prior
 from exogan_jax.retrieval.priors import resolve
@@ -147,6 +147,13 @@ def test_what_draws_do_not_tell_a_chain_does_or_the_encoder_is_believed(near):
     mean, covariance = exact(observe(0))
     z, spread = latents(own.samples), np.sqrt(np.diag(covariance))
     assert np.all(np.abs(z.mean(axis=0) - (mean + spread)) < 2.5 * spread)
+    proposal = propose(near, target_of(near, observe(0)).depth)
+    unit = jax.random.normal(jax.random.key(8), (20_000, D))
+    bent, _ = bend(near.encoder_network, near.encoder, unit, proposal.context[None])
+    u = proposal.mean[None] + bent @ shape_of(proposal).spread.T
+    said = np.asarray(from_normal(u), np.float64)  # by the flow, and nothing else
+    assert np.all(np.abs(z.mean(axis=0) - said.mean(axis=0)) < 0.15 * said.std(axis=0))
+    np.testing.assert_allclose(z.std(axis=0), said.std(axis=0), rtol=0.12)
     assert np.all((z.std(axis=0) > 1.3 * spread) & (z.std(axis=0) < 2.6 * spread))
     with pytest.raises(ValueError, match="--fast"):
         Settings(chain=False)
