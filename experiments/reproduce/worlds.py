@@ -12,7 +12,7 @@ from jaxtyping import Float
 from exogan_jax.parameters import Parameter, Parameters
 from exogan_jax.physics.forward import ForwardModel, forward_model, simulate
 from exogan_jax.physics.observation import Observation
-from experiments.evaluate import NOISE_FREE, TEST_SEED, as_observations
+from experiments.evaluate import TEST_SEED, as_observations, simulated
 
 #: Of the 11 steps of the paper's noise, in depth.
 NOISE = tuple(1e-5 * i for i in range(11))
@@ -29,26 +29,20 @@ class Spectra(NamedTuple):
     truth: Float[np.ndarray, "n d"]
 
 
-def seen(
+def planets(
     physics: ForwardModel,
-    depth: Float[np.ndarray, "n w"],
-    truth: Float[np.ndarray, "n d"],
+    n: int,
     sigma: float = 0.0,
     range_um: tuple[float, float] = (0.0, np.inf),
 ) -> Spectra:
-    """Depths within a range, with noise; without, their errors are `evaluate.NOISE_FREE`."""
+    """Planets of the prior, as `evaluate.simulated` makes them: always the same."""
+    observations, theta = simulated(n, physics, TEST_SEED, sigma, *range_um)
+    return Spectra(observations, np.asarray(theta, np.float64))
+
+
+def _noise_free(physics: ForwardModel, depth: np.ndarray, truth: np.ndarray) -> Spectra:
     wavelength = np.asarray(physics.wavelength_um, np.float64)
-    inside = (wavelength >= range_um[0]) & (wavelength <= range_um[1])
-    noisy = depth[:, inside]
-    noisy = noisy + sigma * np.random.default_rng(TEST_SEED).normal(size=noisy.shape)
-    observations = as_observations(wavelength[inside], noisy, max(sigma, NOISE_FREE))
-    return Spectra(observations, truth)
-
-
-def planets(physics: ForwardModel, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Depths (n, w) and parameters (n, d) of planets of the prior."""
-    theta = np.asarray(physics.sample(jax.random.key(TEST_SEED), n))
-    return _depths(physics, theta), np.asarray(theta, np.float64)
+    return Spectra(as_observations(wavelength, depth), truth)
 
 
 def _depths(physics: ForwardModel, theta: np.ndarray) -> np.ndarray:
@@ -57,26 +51,24 @@ def _depths(physics: ForwardModel, theta: np.ndarray) -> np.ndarray:
 
 def accuracy(physics: ForwardModel, n: int) -> Iterator[tuple[str, Spectra]]:
     """Spectra without noise, all of the grid, parameters masked."""
-    yield "noise-free", seen(physics, *planets(physics, n))
+    yield "noise-free", planets(physics, n)
 
 
 def noise(physics: ForwardModel, n: int) -> Iterator[tuple[str, Spectra]]:
     """The same planets with more and more noise."""
-    made = planets(physics, n)
     for sigma in NOISE:
-        yield f"{1e6 * sigma:.0f} ppm", seen(physics, *made, sigma=sigma)
+        yield f"{1e6 * sigma:.0f} ppm", planets(physics, n, sigma)
 
 
 def wfc3(physics: ForwardModel, n: int) -> Iterator[tuple[str, Spectra]]:
     """All but the WFC3 masked: what 1.1-1.7 um tell of the rest."""
-    made = planets(physics, n)
     for sigma in (0.0, 50e-6):
-        yield f"{1e6 * sigma:.0f} ppm", seen(physics, *made, sigma=sigma, range_um=WFC3_UM)
+        yield f"{1e6 * sigma:.0f} ppm", planets(physics, n, sigma, WFC3_UM)
 
 
 def prism(physics: ForwardModel, n: int) -> Iterator[tuple[str, Spectra]]:
     """As NIRSpec's PRISM sees them."""
-    yield "0.6-5.3 um, 30 ppm", seen(physics, *planets(physics, n), sigma=30e-6, range_um=PRISM_UM)
+    yield "0.6-5.3 um, 30 ppm", planets(physics, n, 30e-6, PRISM_UM)
 
 
 def clouds(physics: ForwardModel, n: int) -> Iterator[tuple[str, Spectra]]:
@@ -84,27 +76,28 @@ def clouds(physics: ForwardModel, n: int) -> Iterator[tuple[str, Spectra]]:
     top = Parameter("log10_cloud", "cloud_top", "dex(Pa)", r"$\log_{10} p$", -1.0, 7.0)
     parameters = Parameters((*physics.parameters, top))
     cloudy = forward_model(physics.table, parameters, **dict(physics.options))
-    _, theta = planets(physics, n)
+    theta = planets(physics, n).truth
     for pascal in CLOUD_TOPS_PA:
         with_top = np.column_stack([theta, np.full(n, np.log10(pascal))])
-        yield f"{pascal / 100:g} mbar", seen(physics, _depths(cloudy, with_top), theta)
+        yield f"{pascal / 100:g} mbar", _noise_free(physics, _depths(cloudy, with_top), theta)
 
 
 def gases(physics: ForwardModel, n: int) -> Iterator[tuple[str, Spectra]]:
     """Planets with a band of a gas that the model does not know, somewhere in 1-5 um."""
-    depth, theta = planets(physics, n)
+    observations, theta = planets(physics, n)
+    depth = np.stack([one.depth for one in observations])
     rng = np.random.default_rng(TEST_SEED)
     wavelength = np.asarray(physics.wavelength_um, np.float64)
     centre = np.exp(rng.uniform(np.log(1.0), np.log(5.0), (n, 1)))
     band = np.exp(-0.5 * np.square((wavelength / centre - 1) / BAND_WIDTH))
-    yield "a band of 200 ppm", seen(physics, depth + BAND_SIGMA * band, theta)
+    yield "a band of 200 ppm", _noise_free(physics, depth + BAND_SIGMA * band, theta)
 
 
 def temperatures(physics: ForwardModel, n: int) -> Iterator[tuple[str, Spectra]]:
     """Planets colder and hotter than those of the training."""
-    _, theta = planets(physics, n)
+    theta = planets(physics, n).truth
     at = physics.parameters.roles.index("temperature")
     for low, high in (COLD_K, HOT_K):
         outside = theta.copy()
         outside[:, at] = np.random.default_rng(TEST_SEED).uniform(low, high, n)
-        yield f"{low:.0f}-{high:.0f} K", seen(physics, _depths(physics, outside), outside)
+        yield f"{low:.0f}-{high:.0f} K", _noise_free(physics, _depths(physics, outside), outside)
