@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -51,11 +52,25 @@ BANDS = {
 }
 
 
-def statistics(residual: np.ndarray) -> list[str]:
-    """Median, 95th percentile, rms and maximum of the absolute residuals [ppm]."""
+class Statistics(NamedTuple):
+    """Of absolute residuals [ppm]."""
+
+    median: float
+    q95: float
+    rms: float
+    largest: float
+
+
+def statistics_of(residual: np.ndarray) -> Statistics:
+    """How large residuals [ppm] are."""
     size = np.abs(residual)
     rms = np.sqrt(np.mean(size**2))
-    return [f"{x:.2f}" for x in (np.median(size), np.percentile(size, 95), rms, size.max())]
+    return Statistics(*map(float, (np.median(size), np.percentile(size, 95), rms, size.max())))
+
+
+def statistics(residual: np.ndarray) -> list[str]:
+    """The same as cells of a table."""
+    return [f"{x:.2f}" for x in statistics_of(residual)]
 
 
 def table_of(title: str, first: str) -> Table:

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from exogan_jax.api import retrieve
 from exogan_jax.files.opacities import load_opacities
 from exogan_jax.gan.model import Model
@@ -17,7 +15,7 @@ from experiments import fast_catalogue
 from experiments.evaluate import TEST_SEED, detectable, physics_of
 from experiments.reproduce import worlds
 from experiments.reproduce.scores import rounded, score
-from experiments.validate_forward import compare_published
+from experiments.validate_forward import compare_published, statistics_of
 
 #: How a spectrum is retrieved: arguments of `retrieve`. The paper's procedure is that of its pixel
 #: loss, here from where the encoder says.
@@ -112,13 +110,9 @@ STUDIES: Mapping[str, Study] = {
 def forward(sample: Path) -> dict[str, Any]:
     """The forward model against published spectra that its table was not fitted to [ppm]."""
     residual, _, theta = compare_published(sample, load_opacities("published"))
-    size = np.abs(residual)
-    return {
-        "n": len(theta),
-        "median": rounded(np.median(size)),
-        "q95": rounded(np.quantile(size, 0.95)),
-        "rms": rounded(np.sqrt(np.square(size).mean())),
-    }
+    found = statistics_of(residual)
+    numbers = {"median": found.median, "q95": found.q95, "rms": found.rms}
+    return {"n": len(theta), **{name: rounded(x) for name, x in numbers.items()}}
 
 
 def catalogue(full: bool) -> dict[str, Any]:
