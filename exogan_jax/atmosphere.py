@@ -8,6 +8,7 @@ import math
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from exogan_jax.parameters import UNITS, Parameter, Parameters
@@ -43,7 +44,7 @@ class Mixture(NamedTuple):
 
 
 def mix(
-    log10_mixing: Float[Array, " gas"],
+    gases: Float[Array, " gas"],
     molar_mass: Float[ArrayLike, " gas"],
     background: str = "filling",
     he_h2_ratio: float = HE_H2_RATIO,
@@ -51,14 +52,13 @@ def mix(
     """The whole mixture.
 
     Args:
-      log10_mixing: (gas,) log10 of the gases' mixing ratios.
+      gases: (gas,) mixing ratios.
       molar_mass: (gas,) u.
       background: "filling": H2 and He make up what the gases leave. "fixed": they keep the
         fractions that they have without other gases, and these come on top, as in the published
         training set.
       he_h2_ratio: number ratio of the filling gases.
     """
-    gases = 10.0**log10_mixing
     free = 1 - gases.sum() if background == "filling" else jnp.ones((), gases.dtype)
     hydrogen = free / (1 + he_h2_ratio)
     filling = jnp.stack([hydrogen, he_h2_ratio * hydrogen])
@@ -103,8 +103,15 @@ def scale_of(
       background: see `mix`.
     """
     by_role = {p.role: (p, theta[i]) for i, p in enumerate(parameters)}
-    gases = jnp.stack([log10_mixing_of(*by_role[gas]) for gas in parameters.gases])
-    mixture = mix(gases, molar_mass, background)
+    # All parameters at once, of which the others count nothing: of one at a time, XLA makes a
+    # program each.
+    is_it = np.array([[role == gas for gas in parameters.gases] for role in parameters.roles])
+    is_log = np.array([p.is_log for p in parameters])
+    values = theta
+    if is_log.any():  # of the others, a power would be no number, nor its slope
+        values = jnp.where(is_log, 10.0 ** jnp.where(is_log, theta, 0.0), theta)
+    masses = jnp.where(is_it, jnp.asarray(molar_mass, theta.dtype)[None], 0.0).sum(axis=1)
+    mixture = mix(jnp.where(is_it.any(axis=1), values, 0.0), masses, background)
     mass, radius = (value_of(*by_role[role], unit) for role, unit in PLANET_UNITS.items())
     temperature = value_of(*by_role["temperature"])
     gravity = _GRAVITY * mass / jnp.square(radius)

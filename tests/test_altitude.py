@@ -35,6 +35,26 @@ def test_scale_of_jupiter_at_1000_k():
     assert float(excess(scale)) == 0
 
 
+def test_slopes_of_the_scale_are_numbers_and_its_differences():
+    """Some parameters are logarithms, others are not: a power of 1000 K is no number."""
+    theta = jnp.asarray(JUPITER)
+    slope = jax.grad(lambda theta: jnp.log(scale_of(theta, PARAMETERS, MASSES).height))(theta)
+    roles = PARAMETERS.roles
+    by_hand = {"mass": -1 / theta[6], "radius": 1 / theta[7], "temperature": 1e-3}
+    for i, role in enumerate(roles):
+        if role in by_hand:
+            np.testing.assert_allclose(slope[i], by_hand[role], rtol=1e-4)
+    assert np.isfinite(slope).all()
+    both = jax.vmap(lambda theta: scale_of(theta, PARAMETERS, MASSES).height)(
+        jnp.stack([theta, theta.at[0].set(-1.0)])
+    )
+    alone = jax.jit(lambda theta: scale_of(theta, PARAMETERS, MASSES).height)(theta)
+    np.testing.assert_allclose(both[0], alone, rtol=1e-6)
+    # A tenth of it water: the mean mass, by hand.
+    water = 0.1 * 18.01 + 0.9 * 2.313873
+    np.testing.assert_allclose(both[1] / both[0], 2.313873 / water, rtol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("mass", "radius", "temperature"), [(0.05, 1.3, 1000.0), (0.02, 2.2, 3000.0)]
 )

@@ -30,7 +30,9 @@ def start(key, d=3):
 def test_moments_of_a_gaussian_in_a_box():
     target = jnp.array([0.1, -0.3, 0.0])
     kept, info = jax.jit(
-        lambda key, x: run(key, x, to(target), n_burn=400, n_kept=100, keep_every=10)
+        lambda key, x: run(
+            key, init(x, to(target)), to(target), n_burn=400, n_kept=100, keep_every=10
+        )
     )(jax.random.key(0), start(jax.random.key(1)))
     assert kept.position.shape == (100, N_WALKERS, 3)
     flat = np.asarray(kept.position).reshape(-1, 3)
@@ -48,7 +50,8 @@ def test_targets_may_be_vmapped_and_runs_repeat():
     positions = jnp.stack([start(jax.random.key(3)), start(jax.random.key(4))])
 
     def sample(key, position, target):
-        return run(key, position, to(target), n_burn=5, n_kept=2, keep_every=3)
+        state = init(position, to(target))
+        return run(key, state, to(target), n_burn=5, n_kept=2, keep_every=3)
 
     keys = jax.random.split(jax.random.key(2), 2)
     both, info = jax.jit(jax.vmap(sample))(keys, positions, targets)

@@ -56,14 +56,54 @@ def test_vmap_over_starts_agrees_with_one_alone():
     np.testing.assert_allclose(together.log_evidence[1], alone.log_evidence, rtol=1e-3)
 
 
+def test_each_step_is_the_textbooks_and_the_first_look_is_none():
+    """Levenberg and Marquardt's on a bent problem, in float64 by hand."""
+
+    def bent(z):
+        u = to_normal(z)
+        return jnp.concatenate([3 * (u[:1] - jnp.square(u[1:2]) - 1), u[1:] - 0.5])
+
+    def by_hand(u, n_steps):
+        damping = 1e-2
+        for _ in range(n_steps):
+            r = np.append(3 * (u[0] - u[1] ** 2 - 1), u[1:] - 0.5)
+            slope = np.zeros((D, D))
+            slope[0, :2] = 3, -6 * u[1]
+            slope[1:, 1:] = np.eye(D - 1)
+            move = np.linalg.solve(slope.T @ slope + (1 + damping) * np.eye(D), -(slope.T @ r + u))
+            there = u + move
+            r_there = np.append(3 * (there[0] - there[1] ** 2 - 1), there[1:] - 0.5)
+            better = r_there @ r_there + there @ there < r @ r + u @ u
+            u, damping = (there, 0.2 * damping) if better else (u, 8 * damping)
+        return u
+
+    begin = np.array([-0.5, 1.2, 0.0, 0.3])
+    for n_steps in (0, 1, 2, 5):
+        found = climb(from_normal(jnp.asarray(begin, jnp.float32)), bent, n_steps)
+        np.testing.assert_allclose(found.centre, by_hand(begin, n_steps), atol=2e-4)
+
+
+def test_a_start_of_no_number_is_no_mode():
+    found = climb(jnp.zeros(D), lambda z: linear(z) * jnp.nan)
+    assert float(found.log_evidence) == -np.inf and np.isfinite(found.centre).all()
+
+
 def modes_of(residuals, latent) -> Modes:
     return jax.tree.map(lambda x: x[None], climb(jnp.asarray(latent), residuals))
 
 
+def drawn(key, modes, density, n):
+    """Latents; `draw` also says what it found their densities to be."""
+    at_centre = jax.vmap(density)(from_normal(modes.centre))
+    latents, of_latents = jax.jit(lambda key: draw(key, modes, at_centre, density, n))(key)
+    np.testing.assert_allclose(of_latents, jax.vmap(density)(latents), rtol=1e-3, atol=1e-2)
+    return latents
+
+
 def test_draws_of_a_linear_problem_are_its_posterior():
     modes = modes_of(linear, [0.0] * D)
-    run = jax.jit(lambda key: draw(key, modes, density_of(linear), 4000))
-    u = np.asarray(to_normal(run(jax.random.key(1))), np.float64)
+    latents = drawn(jax.random.key(1), modes, density_of(linear), 4000)
+    u = np.asarray(to_normal(latents), np.float64)
     sigma = np.sqrt(np.diag(np.linalg.inv(HESSIAN)))
     np.testing.assert_allclose((u.mean(axis=0) - MEAN) / sigma, 0, atol=0.08)
     np.testing.assert_allclose(u.std(axis=0) / sigma, 1, atol=0.08)
@@ -75,7 +115,7 @@ def test_draws_that_fall_too_low_are_drawn_back():
         return jnp.concatenate([1e4 * (u[1:2] - jnp.square(u[:1])), 0.1 * u])
 
     modes, density = modes_of(curved, [0.3, 0.1, 0.0, 0.0]), density_of(curved)
-    latents = draw(jax.random.key(2), modes, density, 200)
+    latents = drawn(jax.random.key(2), modes, density, 200)
     top = density(from_normal(modes.centre[0]))
     assert float(jax.vmap(density)(latents).min()) > float(top) - 1.5 * D
     assert np.asarray(to_normal(latents)).std(axis=0)[2] > 0.05  # not all the way
@@ -89,6 +129,6 @@ def test_better_modes_are_drawn_more_often_and_impossible_ones_never():
     def density(latent):
         return jnp.where(to_normal(latent)[0] > 1.5, -jnp.inf, 0.0)
 
-    u = to_normal(draw(jax.random.key(3), modes, density, 2000))[:, 0]
+    u = to_normal(drawn(jax.random.key(3), modes, density, 2000))[:, 0]
     shares = [float((jnp.abs(u - at) < 0.5).mean()) for at in (-1.0, 1.0, 2.0)]
     np.testing.assert_allclose(shares, [1 / (1 + np.e**2), 1 / (1 + np.e**-2), 0.0], atol=0.03)

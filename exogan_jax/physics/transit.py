@@ -125,7 +125,7 @@ def _depth(
 ) -> Float[Array, " w"]:
     """See `transit_depth`."""
     n_gases, n_layers = len(table.gases), options.n_layers
-    mixture = mix(theta[:n_gases], table.molar_mass, table.background, options.he_h2_ratio)
+    mixture = mix(10.0 ** theta[:n_gases], table.molar_mass, table.background, options.he_h2_ratio)
     mass, radius, temperature = theta[n_gases:]
     geometry = chords(
         mass * MASS_KG,
@@ -172,7 +172,7 @@ def _check_bound(
     """Refuses an atmosphere that is not bound, where its numbers are known."""
     if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((theta, profile, table))):
         return
-    mixture = mix(theta[:-3], table.molar_mass, table.background, options.he_h2_ratio)
+    mixture = mix(10.0 ** theta[:-3], table.molar_mass, table.background, options.he_h2_ratio)
     extent = extent_of(
         theta[-3] * MASS_KG,
         theta[-2] * RADIUS_M,

@@ -24,6 +24,7 @@ from jaxtyping import Array, Float
 from exogan_jax.retrieval.kernels import draws as kernel_draws
 from exogan_jax.retrieval.kernels import kernels
 from exogan_jax.retrieval.kernels import log_density as kernel_density
+from exogan_jax.retrieval.normals import unit_normal
 
 #: On six PRISM-like posteriors of eleven parameters, the same number of likelihoods (96,000) were
 #: worth 80-190 independent samples with 64 walkers and the first two moves, 180-500 with 128 and
@@ -63,7 +64,14 @@ LogDensity = Callable[[Float[Array, " d"]], Float[Array, ""]]
 
 def init(position: Float[Array, "walker d"], log_density_fn: LogDensity) -> EnsembleState:
     """Walkers at positions, their number even and well above d."""
-    return EnsembleState(position, _densities(position, log_density_fn))
+    return begin(position, jax.vmap(log_density_fn)(position))
+
+
+def begin(
+    position: Float[Array, "walker d"], log_density: Float[Array, " walker"]
+) -> EnsembleState:
+    """The same, where the log densities are known; no number where a density is zero."""
+    return EnsembleState(position, jnp.where(jnp.isfinite(log_density), log_density, -jnp.inf))
 
 
 def step(
@@ -88,7 +96,7 @@ def step(
 
 def run(
     key: Array,
-    position: Float[Array, "walker d"],
+    state: EnsembleState,
     log_density_fn: LogDensity,
     *,
     n_burn: int,
@@ -99,7 +107,7 @@ def run(
 
     Args:
       key: PRNG key.
-      position: (n_walkers, d), see `init`.
+      state: where they begin.
       log_density_fn: of ONE target; callers vmap.
       n_burn: steps before the first state is kept, rounded up to a multiple of `keep_every`.
       n_kept: states kept.
@@ -117,7 +125,7 @@ def run(
         return state, (state, info)
 
     n_blocks = -(-n_burn // keep_every) + n_kept
-    _, blocks = jax.lax.scan(block, init(position, log_density_fn), jnp.arange(n_blocks))
+    _, blocks = jax.lax.scan(block, state, jnp.arange(n_blocks))
     kept, info = jax.tree.map(lambda x: x[-n_kept:], blocks)
     return kept, info
 
@@ -141,11 +149,6 @@ def walk(
     return state, EnsembleInfo(accepted.mean())
 
 
-def _densities(position: Array, log_density_fn: LogDensity) -> Array:
-    values = jax.vmap(log_density_fn)(position)
-    return jnp.where(jnp.isfinite(values), values, -jnp.inf)
-
-
 def _draw(key: Array, n_moves: int, position: Float[Array, "n d"]) -> Draws:
     """The numbers of many moves (n_moves, n), at once: drawn one move at a time, on a CPU, they
     cost more than the moves.
@@ -156,7 +159,7 @@ def _draw(key: Array, n_moves: int, position: Float[Array, "n d"]) -> Draws:
     uniform = jax.random.uniform(uniform_key, (5, n_moves, n), minval=tiny)
     one = (uniform[0] * n).astype(int)
     jump = 1 + (uniform[1] * (n - 1)).astype(int)
-    unit = jax.random.normal(unit_key, (n_moves, n, d), position.dtype)
+    unit = unit_normal(unit_key, (n_moves, n, d), position.dtype)
     return Draws(one, (one + jump) % n, uniform[2], uniform[3], jnp.log(uniform[4]), unit)
 
 
@@ -176,7 +179,7 @@ def _move(
     evolves, is_drawn = draws.kind < 1 / 3, draws.kind > 2 / 3
     proposal = jnp.where(evolves[:, None], evolved, stretched)
     proposal = jnp.where(is_drawn[:, None], drawn, proposal)
-    log_density = _densities(proposal, log_density_fn)
+    proposal, log_density = init(proposal, log_density_fn)
     of_kernels = kernel_density(others, moving.position) - kernel_density(others, drawn)
     volume = jnp.where(evolves, 0.0, (d - 1) * jnp.log(factor))
     volume = jnp.where(is_drawn, of_kernels, volume)
@@ -203,7 +206,7 @@ def disperse(
     """
     draw_key, move_key = jax.random.split(key)
     drawn = jax.random.categorical(draw_key, 0.25 * log_density, shape=(N_WALKERS,))
-    shift = 0.01 * jax.random.normal(move_key, (N_WALKERS, latents.shape[1]))
+    shift = 0.01 * unit_normal(move_key, (N_WALKERS, latents.shape[1]))
     moved = latents[drawn] + shift
     return jnp.where(jnp.abs(moved) > 1, latents[drawn] - jnp.sign(moved) * jnp.abs(shift), moved)
 

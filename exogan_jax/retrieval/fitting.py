@@ -163,13 +163,7 @@ def drawn_at(
     return found
 
 
-def summarise(
-    model: Model,
-    target: Target,
-    fitted: Fit,
-    draws: Draws,
-    drawings: Float[Array, "sample ..."] | None = None,
-) -> Summary:
+def summarise(model: Model, target: Target, fitted: Fit, draws: Draws) -> Summary:
     """Spectra and parameters of the samples, and those of the best start with its array.
 
     Args:
@@ -177,9 +171,8 @@ def summarise(
       target: the observation's.
       fitted: the starts.
       draws: the samples.
-      drawings: of the samples, if they are known already.
     """
-    found = drawn_at(model, target, draws.place, drawings)
+    found = drawn_at(model, target, draws.place, draws.drawing)
     start_depth, start_theta = model.layout.unpack(model.values(fitted.best))
     return Summary(
         draws.place,

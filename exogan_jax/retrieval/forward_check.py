@@ -54,8 +54,10 @@ def true_depths(
 
     Args:
       physics: on the whole grid.
-      theta: (n, d); compiled once per n and padded size of an observation.
+      theta: (n, d), half of them at a time where n is even, as `renew.move` has half of the
+        samples: one program for both, for each n and padded size of an observation.
       bins: of the observation.
     """
     few = physics.at_points(bins.point)
-    return np.asarray(_spectra(few, np.asarray(theta, np.float32)), np.float64)
+    parts = np.split(np.asarray(theta, np.float32), 1 if len(theta) % 2 else 2)
+    return np.concatenate([np.asarray(_spectra(few, part), np.float64) for part in parts])

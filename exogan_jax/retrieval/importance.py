@@ -18,6 +18,7 @@ from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float, Int
 
 from exogan_jax.retrieval.kernels import broad, draws, kernels, log_density
+from exogan_jax.retrieval.normals import unit_normal
 
 #: Widths of kernels, in that of the samples. 32,768 draws on eight PRISM-like posteriors of eleven
 #: parameters are worth 1,006-3,730 independent ones at 0.65, 1,187-3,296 at 0.85: which is better
@@ -62,14 +63,15 @@ def draw(
     shares = jnp.asarray(_SHARES, samples.dtype) / sum(_SHARES)
 
     def block(number: Array) -> Drawn:
-        keys = jax.random.split(jax.random.fold_in(key, number), 2 * len(mixtures))
-        each = []
-        for mixture, size, which, noise in zip(
-            mixtures, _SHARES, keys[::2], keys[1::2], strict=True
-        ):
-            chosen = jax.random.randint(which, (size,), 0, mixture.centre.shape[0])
-            unit = jax.random.normal(noise, (size, samples.shape[1]), samples.dtype)
-            each.append(draws(mixture, chosen, unit))
+        which, noise = jax.random.split(jax.random.fold_in(key, number))
+        share = jax.random.uniform(which, (sum(_SHARES),))
+        unit = unit_normal(noise, (sum(_SHARES), samples.shape[1]), samples.dtype)
+        each, first = [], 0
+        for mixture, size in zip(mixtures, _SHARES, strict=True):
+            own = slice(first, first + size)
+            chosen = (share[own] * mixture.centre.shape[0]).astype(int)
+            each.append(draws(mixture, chosen, unit[own]))
+            first += size
         position = jnp.concatenate(each)
         density = jax.vmap(log_density_fn)(position)
         density = jnp.where(jnp.isfinite(density), density, -jnp.inf)

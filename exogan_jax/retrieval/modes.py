@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from exogan_jax.gan.npe import from_normal, to_normal
+from exogan_jax.retrieval.normals import unit_normal
 from exogan_jax.triangular import factor, inverse
 
 N_STEPS = 30
@@ -40,39 +41,44 @@ class Modes(NamedTuple):
     log_evidence: Float[Array, "*start"]  # of each alone, up to a constant
 
 
+class _Climber(NamedTuple):
+    """Where ONE start is."""
+
+    u: Float[Array, " d"]
+    residual: Float[Array, " n"]
+    slope: Float[Array, "n d"]
+    cost: Float[Array, ""]
+    damping: Float[Array, ""]
+
+
 def climb(latent: Float[Array, " d"], residuals: Residuals, n_steps: int = N_STEPS) -> Modes:
     """The mode to which ONE latent leads; callers vmap over starts."""
 
     def of(u: Array) -> Array:
         return residuals(from_normal(u))
 
-    def cost(u: Array, r: Array) -> Array:
-        return 0.5 * (jnp.square(r).sum() + jnp.square(u).sum())
-
-    def step(state: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
-        u, damping = state
-        r, jacobian = _linear(of, u)
-        triangle = _triangle(jacobian, 1 + damping)
-        downhill = -(r @ jacobian + u)
-        move = _solve(triangle, downhill)
-        proposal = jnp.clip(u + move, -_FURTHEST, _FURTHEST)
-        better = cost(proposal, of(proposal)) < cost(u, r)
-        u = jnp.where(better, proposal, u)
-        return (u, jnp.where(better, 0.2 * damping, 8 * damping)), None
+    def step(at: _Climber, _: None) -> tuple[_Climber, None]:
+        move = _solve(_triangle(at.slope, 1 + at.damping), -(at.residual @ at.slope + at.u))
+        # The first step only looks at where it is: all evaluations are one, to the compiler.
+        move = jnp.where(jnp.isinf(at.cost), 0.0, move)
+        u = jnp.clip(at.u + move, -_FURTHEST, _FURTHEST)
+        residual, push = jax.linearize(of, u)
+        slope = jax.vmap(push, out_axes=1)(jnp.eye(u.size, dtype=u.dtype))
+        cost = 0.5 * (jnp.square(residual).sum() + jnp.square(u).sum())
+        better = cost < at.cost
+        there = _Climber(u, residual, slope, cost, 0.2 * at.damping)
+        here = at._replace(damping=8 * at.damping)
+        return jax.tree.map(lambda a, b: jnp.where(better, a, b), there, here), None
 
     u = jnp.clip(to_normal(latent), -_FURTHEST, _FURTHEST)
-    (u, _), _ = jax.lax.scan(step, (u, jnp.asarray(_DAMPING)), length=n_steps)
-    r, jacobian = _linear(of, u)
-    triangle = _triangle(jacobian, 1.0)
+    n = jax.eval_shape(of, u).size
+    nothing = jnp.zeros(n, u.dtype), jnp.zeros((n, u.size), u.dtype)
+    begin = _Climber(u, *nothing, jnp.asarray(jnp.inf, u.dtype), jnp.asarray(5 * _DAMPING, u.dtype))
+    end, _ = jax.lax.scan(step, begin, length=n_steps + 1)
+    triangle = _triangle(end.slope, 1.0)
     spread = inverse(triangle.T).T
     log_volume = -jnp.log(jnp.diagonal(triangle)).sum()
-    return Modes(u, spread, log_volume - cost(u, r))
-
-
-def _linear(of: Residuals, u: Float[Array, " d"]) -> tuple[Array, Array]:
-    """Residuals (n,) and their slopes (n, d), of one evaluation."""
-    r, push = jax.linearize(of, u)
-    return r, jax.vmap(push, out_axes=1)(jnp.eye(u.size, dtype=u.dtype))
+    return Modes(end.u, spread, log_volume - end.cost)
 
 
 def _triangle(jacobian: Float[Array, "n d"], precision: float | Array) -> Float[Array, "d d"]:
@@ -89,9 +95,14 @@ def _solve(triangle: Float[Array, "d d"], right: Float[Array, " d"]) -> Float[Ar
 
 
 def draw(
-    key: Array, modes: Modes, log_density: Callable[[Array], Array], n: int
-) -> Float[Array, "n d"]:
-    """Latents from the modes' normal distributions, better ones drawn more often.
+    key: Array,
+    modes: Modes,
+    at_centre: Float[Array, " start"],
+    log_density: Callable[[Array], Array],
+    n: int,
+) -> tuple[Float[Array, "n d"], Float[Array, " n"]]:
+    """Latents from the modes' normal distributions, better ones drawn more often, and their
+    densities.
 
     Where a posterior is curved, its normal approximation is poor. A draw of too low a density is
     moved back towards its mode until it is acceptable.
@@ -99,26 +110,28 @@ def draw(
     Args:
       key: PRNG key.
       modes: with a leading axis of starts.
+      at_centre: log density of each mode's centre.
       log_density: of ONE latent.
       n: number of latents.
     """
     choose_key, normal_key = jax.random.split(key)
-    usable = jnp.isfinite(modes.log_evidence)
-    usable &= jnp.isfinite(jax.vmap(log_density)(from_normal(modes.centre)))
+    usable = jnp.isfinite(modes.log_evidence) & jnp.isfinite(at_centre)
     weight = jnp.where(usable | ~usable.any(), modes.log_evidence, -jnp.inf)
     chosen = jax.random.categorical(choose_key, _TEMPERED * weight, shape=(n,))
-    unit = jax.random.normal(normal_key, (n, modes.centre.shape[1]))
+    unit = unit_normal(normal_key, (n, modes.centre.shape[1]))
     moved = jnp.einsum("nij,nj->ni", modes.spread[chosen], unit)
 
-    def at(share: Array | float) -> Array:
-        return from_normal(jnp.clip(modes.centre[chosen] + share * moved, -_FURTHEST, _FURTHEST))
+    enough = at_centre[chosen] - _DEPTH * modes.centre.shape[1]
 
-    density = jax.vmap(log_density)
-    enough = density(at(0.0)) - _DEPTH * modes.centre.shape[1]
+    def draw_back(state: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
+        share, density = state
+        low = ~(density > enough)
+        share = jnp.where(low, _BACK * share, share)
+        u = jnp.clip(modes.centre[chosen] + share[:, None] * moved, -_FURTHEST, _FURTHEST)
+        return (share, jax.vmap(log_density)(from_normal(u))), None
 
-    def draw_back(share: Array, _: None) -> tuple[Array, None]:
-        low = ~(density(at(share)) > enough)
-        return jnp.where(low[:, None], _BACK * share, share), None
-
-    share, _ = jax.lax.scan(draw_back, jnp.ones((n, 1)), length=_TIMES)
-    return at(share)
+    # Of no density: the first look is at the draws themselves.
+    begin = jnp.full(n, 1 / _BACK), jnp.full(n, -jnp.inf)
+    (share, density), _ = jax.lax.scan(draw_back, begin, length=_TIMES + 1)
+    u = jnp.clip(modes.centre[chosen] + share[:, None] * moved, -_FURTHEST, _FURTHEST)
+    return from_normal(u), density

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.stats import norm
 from jaxtyping import Array, Float
 
@@ -20,21 +21,26 @@ from exogan_jax.retrieval.asked_scale import asked
 from exogan_jax.retrieval.compared import Target
 from exogan_jax.retrieval.latent_prior import latent_at
 from exogan_jax.retrieval.levels import LevelTarget
-from exogan_jax.retrieval.straight import bend, places, scaled, seen_level, straighten
+from exogan_jax.retrieval.straight import bend, places, put, scaled, seen_level, straighten
 
 
 class Coordinates(NamedTuple):
     """Of ONE target."""
 
-    #: place (d,) -> position (d,)
-    position: Callable[[Float[Array, " d"]], Float[Array, " d"]]
-    #: position (d,) -> place, and the logarithm of the share of the box that a unit of position has
+    #: place (d,) -> position (d,), and the logarithm of the share of the box that a unit of it has
+    position: Callable[[Float[Array, " d"]], tuple[Float[Array, " d"], Float[Array, ""]]]
+    #: The inverse: position (d,) -> place, and the same logarithm
     place: Callable[[Float[Array, " d"]], tuple[Float[Array, " d"], Float[Array, ""]]]
 
 
 def normal_coordinates() -> Coordinates:
     """Normal ones."""
-    return Coordinates(to_normal, lambda u: (from_normal(u), norm.logpdf(u).sum()))
+
+    def position_of(place: Array) -> tuple[Array, Array]:
+        u = to_normal(place)
+        return u, norm.logpdf(u).sum()
+
+    return Coordinates(position_of, lambda u: (from_normal(u), norm.logpdf(u).sum()))
 
 
 def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Coordinates:
@@ -59,33 +65,41 @@ def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Co
 
     middle = latent_at(prior, best)
     level = seen_level(depths_of(middle), target.depth, drawing)
-    two = jnp.array(places(drawing))
-    at_middle = straighten(middle, drawing, level)[two]
+    mass, radius = places(drawing)
+    at_middle = straighten(middle, drawing, level)
     fixed = jnp.asarray(prior.half) == 0
-    straight = jnp.zeros(fixed.size, bool).at[two].set(~fixed[two].any())
+    is_one = np.isin(np.arange(fixed.size), (mass, radius))
+    straight = is_one & ~fixed[mass] & ~fixed[radius]
     half = jnp.where(fixed, 1.0, prior.half)
 
     def asked_for(latent: Array) -> Array:
-        """Best-fitting scale and radius of a latent, whatever its own mass and radius."""
-        other, _ = bend(latent.at[two].set(at_middle), drawing, level)
+        """Coordinates of the best-fitting scale and radius of a latent, whatever its own mass and
+        radius; 0 elsewhere.
+        """
+        other, _ = bend(jnp.where(is_one, at_middle, latent), drawing, level)
         depths = depths_of(other)
         height, share = asked(depths, target.depth, drawing)
-        return scaled(height, share * depths.theta[two[1]], drawing, level)
+        pair = scaled(height, share * depths.theta[radius], drawing, level)
+        return put(jnp.zeros_like(latent), drawing, pair)
 
-    def position_of(place: Array) -> Array:
-        latent = latent_at(prior, place)
-        moved = straighten(latent, drawing, level).at[two].add(-asked_for(latent))
-        return jnp.where(straight, moved, to_normal(place))
+    def share_of_box(u: Array, volume: Array) -> Array:
+        # A place of the box has the density 1/2 a dimension.
+        density = jnp.where(straight, -jnp.log(2 * half), norm.logpdf(u)).sum()
+        return density + jnp.where(straight.any(), volume, 0.0)
+
+    def position_of(place: Array) -> tuple[Array, Array]:
+        latent, u = latent_at(prior, place), to_normal(place)
+        moved = straighten(latent, drawing, level)
+        _, volume = bend(moved, drawing, level)
+        return jnp.where(straight, moved - asked_for(latent), u), share_of_box(u, volume)
 
     def place_of(position: Array) -> tuple[Array, Array]:
         u = jnp.where(straight, 0.0, position)
         latent = latent_at(prior, from_normal(u))
-        moved = latent.at[two].set(position[two] + asked_for(latent))
+        moved = position + asked_for(latent)
         bent, volume = bend(jnp.where(straight, moved, latent), drawing, level)
         place = jnp.where(straight, (bent - prior.centre) / half, from_normal(u))
-        # A place of the box has the density 1/2 a dimension.
-        density = jnp.where(straight, -jnp.log(2 * half), norm.logpdf(u)).sum()
-        return place, density + jnp.where(straight.any(), volume, 0.0)
+        return place, share_of_box(u, volume)
 
     # Traced once, as `compared`'s densities.
     return Coordinates(jax.jit(position_of), jax.jit(place_of))

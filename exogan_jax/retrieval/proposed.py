@@ -21,6 +21,7 @@ from exogan_jax.retrieval.compared import Target
 from exogan_jax.retrieval.encode import propose
 from exogan_jax.retrieval.kernels import Kernels, draws, log_density
 from exogan_jax.retrieval.latent_prior import LatentPrior, latent_at, shape_within
+from exogan_jax.retrieval.normals import unit_normal
 from exogan_jax.triangular import inverse
 
 _BENT = 0.75  # share of the flow
@@ -48,7 +49,7 @@ def draw_proposed(key: Array, model: Model, target: Target, n: int) -> Drawn:
     proposal = propose(model, target.depth)
     wide = _wide(proposal, prior, model.layout.parameters)
     usable = jnp.all(prior.half > 0)  # of what is fixed, the flow knows no density
-    unit = jax.random.normal(key, (n, wide.mean.size))
+    unit = unit_normal(key, (n, wide.mean.size))
     n_bent = int(_BENT * n)
     u, of_draws = _bent(model, proposal, unit[:n_bent])
     normal = draws(wide, jnp.zeros(n, int), unit)

@@ -103,6 +103,7 @@ def finish(
             lambda x: jnp.where(enough, x, jnp.nan),
             total._replace(log=total.log - log_norm(prior, parameters)),
         ),
+        drawing=drawn.drawing[chosen],
     )
     best = place[energy.argmin()]
     if has_modes(model, settings):
@@ -112,4 +113,4 @@ def finish(
     at = latent_at(prior, best)
     weight = log_weight(prior, at, parameters)
     fitted = Fit(best[None], energy[:1], weight[None], model.generate(at), None)
-    return summarise(model, target, fitted, draws, drawn.drawing[chosen])
+    return summarise(model, target, fitted, draws)

@@ -22,10 +22,10 @@ from jaxtyping import Array, Float, Int
 from exogan_jax.gan.model import Model
 from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.retrieval import ensemble
-from exogan_jax.retrieval.compared import Target
+from exogan_jax.retrieval.compared import LIKELIHOODS, Target
 from exogan_jax.retrieval.fitting import drawn_at
 from exogan_jax.retrieval.forward_check import true_depths
-from exogan_jax.retrieval.latent_prior import latent_at
+from exogan_jax.retrieval.latent_prior import latent_at, log_weight
 from exogan_jax.retrieval.marginals import Marginals, clipped
 from exogan_jax.retrieval.residuals import Bins, missed
 from exogan_jax.retrieval.sampling import likelihood, posterior
@@ -90,26 +90,38 @@ def _walk(
     corrected = corrected._replace(depth=corrected.depth._replace(point=target.depth.point))
     plain, better = (likelihood(model, each, settings) for each in (target, corrected))
 
-    def between(latent: Array) -> Array:
+    def between(latent: Array) -> tuple[Array, Array]:
         ends = plain(latent), better(latent)
         # A planet that does not exist has none of both, and 0 times that is no number.
-        return jnp.where(jnp.isfinite(ends[0]), (1 - power) * ends[0] + power * ends[1], -jnp.inf)
+        mean = (1 - power) * ends[0] + power * ends[1]
+        return jnp.where(jnp.isfinite(ends[0]), mean, -jnp.inf), ends[1]
 
-    of = posterior(model, corrected, best, between)
-    moving, others = (jax.vmap(of.coordinates.position)(x) for x in (place, resting))
-    state, _ = ensemble.walk(key, ensemble.init(moving, of.density), others, of.density, _STEPS)
+    def begun(place: Array) -> tuple[Array, Array]:
+        latent = latent_at(target.prior, place)
+        mean, corrected = between(latent)
+        return mean + log_weight(target.prior, latent, model.layout.parameters), -corrected
+
+    of = posterior(model, corrected, best, lambda latent: between(latent)[0])
+    both = jnp.concatenate([place, resting])
+    positions, volume = jax.vmap(of.coordinates.position)(both)
+    moving, others = positions[: len(place)], positions[len(place) :]
+    density, began = jax.vmap(begun)(place)
+    walkers = ensemble.begin(moving, density + volume[: len(place)])
+    state, _ = ensemble.walk(key, walkers, others, of.density, _STEPS)
     end = jnp.clip(jax.vmap(of.coordinates.place)(state.position)[0], -1, 1)
     # What did not move is where it was, to the bit.
     moved = jnp.any(state.position != moving, axis=1)
     end = jnp.where(moved[:, None], end, place)
 
-    def energies(place: Array) -> tuple[Array, Array]:
-        latent = latent_at(target.prior, place)
-        return -plain(latent), -better(latent)
-
-    energy, ended = jax.vmap(energies)(end)
-    found = drawn_at(model, target, end)
-    return Walked(end, found.theta, found.depth, energy, jax.vmap(energies)(place)[1], ended)
+    of_drawing = LIKELIHOODS[settings.likelihood].of_drawing
+    assert of_drawing is not None
+    drawing = jax.vmap(lambda place: model.generate(latent_at(target.prior, place)))(end)
+    energy, ended = (
+        -jax.vmap(lambda one, each=each: of_drawing(model, one, each))(drawing)
+        for each in (target, corrected)
+    )
+    found = drawn_at(model, target, end, drawing)
+    return Walked(end, found.theta, found.depth, energy, began, ended)
 
 
 def move(key: Array, samples: Samples, problem: Problem, power: float) -> tuple[Samples, float]:

@@ -31,6 +31,7 @@ class Draws(NamedTuple):
     effective: Float[Array, ""]  # number of independent samples that they are worth
     acceptance: Float[Array, ""]  # share of the moves that were accepted; NaN where none were made
     evidence: Integral  # of the likelihood whose energy this is; NaN where nothing was sampled
+    drawing: Float[Array, "sample ..."] | None = None  # the generator's, where they are known
 
 
 class Posterior(NamedTuple):
@@ -108,16 +109,20 @@ def sample(
       settings: with nothing left open.
     """
     parameters = model.layout.parameters
+    of_drawing = LIKELIHOODS[settings.likelihood].of_drawing
+    assert of_drawing is not None
     assert settings.n_burn is not None and settings.keep_every is not None
     log_likelihood = likelihood(model, target, settings)
     of = posterior(model, target, place[log_density.argmax()], log_likelihood)
     begin_key, run_key, draw_key, choose_key = jax.random.split(key, 4)
     if modes is not None:
-        walkers = draw(begin_key, modes, of.in_box, ensemble.N_WALKERS)
+        walkers, begun = draw(begin_key, modes, log_density, of.in_box, ensemble.N_WALKERS)
     else:
         walkers = ensemble.disperse(begin_key, place, log_density)
+        begun = jax.vmap(of.in_box)(walkers)
     length = {name: getattr(settings, name) for name in ("n_burn", "n_kept", "keep_every")}
-    begin = jax.vmap(of.coordinates.position)(walkers)
+    position, volume = jax.vmap(of.coordinates.position)(walkers)
+    begin = ensemble.begin(position, begun + volume)
     kept, info = ensemble.run(run_key, begin, of.density, **length)
     states = kept.position.reshape(-1, kept.position.shape[-1])
     drawn = importance.draw(draw_key, states, of.density, settings.n_draws)
@@ -131,14 +136,16 @@ def sample(
     repeated = jnp.arange(n) % states.shape[0]
     position = jnp.where(by_draws, drawn.position[chosen], states[repeated])
     sampled = jnp.clip(jax.vmap(of.coordinates.place)(position)[0], -1, 1)
+    drawing = jax.vmap(lambda place: model.generate(latent_at(target.prior, place)))(sampled)
     return Draws(
         sampled,
-        energy=jax.vmap(lambda place: -log_likelihood(latent_at(target.prior, place)))(sampled),
+        energy=-jax.vmap(lambda drawing: of_drawing(model, drawing, target))(drawing),
         weight=jnp.full(n, 1 / n),
         family=jnp.where(by_draws, chosen, repeated % ensemble.N_WALKERS),
         effective=jnp.where(by_draws, 1 / (1 / total.effective + 1 / n), jnp.minimum(walked, n)),
         acceptance=info.acceptance.mean(),
         evidence=total._replace(log=total.log - log_norm(target.prior, parameters)),
+        drawing=drawing,
     )
 
 

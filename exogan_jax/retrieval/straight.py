@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from exogan_jax.gan.altitude import Depths, Drawing
@@ -22,6 +23,9 @@ from exogan_jax.retrieval.levels import LevelTarget
 #: Logarithms that are mapped to [-1, 1]: of scale heights in radii, of radii in their unit about
 #: the bounds. The ensemble's moves do not depend on them.
 _LOWEST_HEIGHT, _BEYOND = 1e-7, 4.0
+
+#: Values in the mass's and the radius's places.
+Pair = tuple[Float[Array, ""], Float[Array, ""]]
 
 
 def seen_level(depths: Depths, target: LevelTarget, drawing: Drawing) -> Float[Array, ""]:
@@ -45,16 +49,28 @@ def straighten(
     theta = drawing.theta(latent)
     _, radius = places(drawing)
     height = drawing.scale(theta).height
-    return latent.at[jnp.array(places(drawing))].set(scaled(height, theta[radius], drawing, level))
+    return put(latent, drawing, scaled(height, theta[radius], drawing, level))
 
 
 def scaled(
     height: Float[Array, ""], radius: Float[Array, ""], drawing: Drawing, level: Float[Array, ""]
-) -> Float[Array, "2"]:
+) -> Pair:
     """The two coordinates, from the scale height and the radius at the bottom in its unit."""
-    low, high = (jnp.asarray(end) for end in _ranges(drawing))
-    logs = jnp.stack([jnp.log(height), jnp.log(radius) - jnp.log(_rest(height, level))])
-    return 2 * (logs - low) / (high - low) - 1
+    logs = jnp.log(height), jnp.log(radius) - jnp.log(_rest(height, level))
+    first, second = (
+        2 * (log - low) / (high - low) - 1
+        for log, low, high in zip(logs, *_ranges(drawing), strict=True)
+    )
+    return first, second
+
+
+def put(x: Float[Array, " d"], drawing: Drawing, pair: Pair) -> Float[Array, " d"]:
+    """A latent or coordinates with others in the mass's and the radius's places. Not by indices: to
+    XLA, those are a program of their own.
+    """
+    for place, value in zip(places(drawing), pair, strict=True):
+        x = jnp.where(np.arange(x.size) == place, value, x)
+    return x
 
 
 def bend(
@@ -68,10 +84,12 @@ def bend(
     low, high = _ranges(drawing)
     height = jnp.exp(low[0] + 0.5 * (straight[mass] + 1) * (high[0] - low[0]))
     apparent = jnp.exp(low[1] + 0.5 * (straight[radius] + 1) * (high[1] - low[1]))
-    theta = drawing.theta(straight.at[jnp.array([mass, radius])].set(0.0))
-    theta = theta.at[radius].set(apparent * _rest(height, level))
+    zero = jnp.zeros((), straight.dtype)
+    theta = drawing.theta(put(straight, drawing, (zero, zero)))
+    bottom = apparent * _rest(height, level)
+    theta = put(theta, drawing, (theta[mass], bottom))
     # The scale height goes with the mass's inverse.
-    theta = theta.at[mass].multiply(drawing.scale(theta).height / height)
+    theta = put(theta, drawing, (theta[mass] * drawing.scale(theta).height / height, bottom))
     # The logarithms of mass and radius fill what those of scale height and apparent radius do.
     volume = jnp.asarray(sum(math.log(0.5 * (b - a)) for a, b in zip(low, high, strict=True)))
     for place in (mass, radius):
