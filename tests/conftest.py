@@ -40,6 +40,10 @@ LONG = (
 )
 
 
+#: Files whose programs compute for longer than they compile.
+COMPUTING = ("test_accuracy.py",)
+
+
 def pytest_collection_modifyitems(items):
     """Long files first; the others in their order."""
     rank = {name: i for i, name in enumerate(LONG)}
@@ -59,9 +63,15 @@ def compile_once(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def forget_compiled():
-    """A file's programs leave the memory with it: all of them together take gigabytes."""
-    yield
+def programs(request):
+    """XLA optimises little: a sixth of the suite's time was its care for programs that run once. A
+    file's programs leave the memory with it: all of them together take gigabytes.
+    """
+    hastily = request.path.name not in COMPUTING
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", str(int(hastily)))  # of child processes
+        jax.config.update("jax_disable_most_optimizations", hastily)
+        yield
     jax.clear_caches()
 
 

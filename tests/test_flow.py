@@ -1,5 +1,7 @@
 """Splines and the flow that is made of them: both ways, their slopes, and where they begin."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -81,27 +83,30 @@ def test_a_fresh_flow_changes_nothing():
 def test_a_flow_goes_back_and_knows_its_volume(flow):
     network, variables, context = flow
     x = numbers(4, 3, D, size=1.5)
-    y, volume = jax.jit(network.apply)(variables, x, context)
-    back, opposite = network.apply(variables, y, context, backwards=True)
+    forth = jax.jit(network.apply)
+    home = jax.jit(partial(network.apply, backwards=True))
+    y, volume = forth(variables, x, context)
+    back, opposite = home(variables, y, context)
     # float32 loses a digit more where a bend is steep and far out: in float64 it is exact.
     np.testing.assert_allclose(back, x, atol=3e-3)
     np.testing.assert_allclose(opposite, -volume, atol=3e-3)
     with jax.enable_x64(True):
         exact = jax.tree.map(lambda x: jnp.asarray(np.asarray(x), jnp.float64), variables)
         x64, context64 = (jnp.asarray(np.asarray(a), jnp.float64) for a in (x, context))
-        there, grown = network.apply(exact, x64, context64)
-        again, shrunk = network.apply(exact, there, context64, backwards=True)
+        there, grown = forth(exact, x64, context64)
+        again, shrunk = home(exact, there, context64)
         np.testing.assert_allclose(again, x64, atol=1e-6)
         np.testing.assert_allclose(shrunk, -grown, atol=1e-6)
+    one = jax.jit(lambda x, context: network.apply(variables, x[None], context[None])[0][0])
+    jacobian = jax.jit(jax.jacfwd(one))
     for i in range(3):
-        one = lambda x, i=i: network.apply(variables, x[None], context[i : i + 1])[0][0]  # noqa: E731
-        _, expected = np.linalg.slogdet(np.asarray(jax.jacfwd(one)(x[i]), np.float64))
+        _, expected = np.linalg.slogdet(np.asarray(jacobian(x[i], context[i]), np.float64))
         np.testing.assert_allclose(volume[i], expected, atol=1e-3)
-        np.testing.assert_allclose(one(x[i]), y[i], atol=1e-4)
+        np.testing.assert_allclose(one(x[i], context[i]), y[i], atol=1e-4)
     assert float(jnp.abs(y - x).max()) > 0.3
     # Every coordinate is bent, and the context counts.
     assert bool((jnp.abs(y - x) > 1e-4).any(axis=0).all())
-    other, _ = network.apply(variables, x, context[::-1])
+    other, _ = forth(variables, x, context[::-1])
     assert float(jnp.abs(other - y)[0].max()) > 0.01
 
 
@@ -112,13 +117,12 @@ def test_it_reaches_far_out():
     variables = network.init(jax.random.key(0), jnp.zeros((1, 2)), context)
     leaves, tree = jax.tree.flatten(variables)
     variables = jax.tree.unflatten(tree, [x + 0.5 for x in leaves])
+    forth, home = jax.jit(network.apply), jax.jit(partial(network.apply, backwards=True))
     for size, bent in ((6.0, True), (13.0, True), (25.0, False)):
         x = jnp.full((1, 2), size)
-        y, _ = network.apply(variables, x, context)
+        y, _ = forth(variables, x, context)
         assert bool((jnp.abs(y - x) > 0.05 * size).any()) == bent
-        np.testing.assert_allclose(
-            network.apply(variables, y, context, backwards=True)[0], x, rtol=1e-3
-        )
+        np.testing.assert_allclose(home(variables, y, context)[0], x, rtol=1e-3)
 
 
 def test_its_samples_have_its_density(flow):

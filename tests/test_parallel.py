@@ -40,9 +40,14 @@ def assert_same(found, expected):
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
 
 
-def test_jit_over_two_devices_pmap_and_one_device_agree(tmp_path):
-    ways = {"one": 1, "jit": 2, "pmap": 2}  # the paper's networks normalise batches
-    finish(*(start(w, "paper", tmp_path / f"{w}.npz", devices=n) for w, n in ways.items()))
+@pytest.mark.parametrize(
+    # The paper's networks normalise batches: `test_step` compares that within one process.
+    "network",
+    ["compact", pytest.param("paper", marks=pytest.mark.slow)],
+)
+def test_jit_over_two_devices_pmap_and_one_device_agree(tmp_path, network):
+    ways = {"one": 1, "jit": 2, "pmap": 2}
+    finish(*(start(w, network, tmp_path / f"{w}.npz", devices=n) for w, n in ways.items()))
     expected = trained(tmp_path / "one.npz")
     for way in ("jit", "pmap"):
         assert_same(trained(tmp_path / f"{way}.npz"), expected)
