@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from exogan_jax.files.fixed_width import cds_columns, check_rows, ipac_columns
+from exogan_jax.files.names import describe
 from exogan_jax.files.tables import MISSING, Column, Table
 from exogan_jax.files.text import fail, quoted
 
@@ -50,8 +51,20 @@ def columns_of(names: list[str], units: list[str], arrays: list[Any]) -> tuple[C
         if values is not None and values.ndim == 1:
             columns.append(Column(str(name), str(unit or ""), values))
     lengths = [column.values.size for column in columns]
-    most = max(lengths, key=lengths.count, default=0)
-    return tuple(column for column in columns if column.values.size == most)
+    groups = {n: [c for c in columns if c.values.size == n] for n in dict.fromkeys(lengths)}
+    # Data may lie beside a model's finer curve: the group that has errors by name is the data's.
+    told = [n for n, group in groups.items() if _is_spectrum(group)]
+    plain = [n for n in told if not any(describe(c.name).label for c in groups[n])]
+    told = plain or told
+    most = told[0] if len(told) == 1 else max(lengths, key=lengths.count, default=0)
+    return tuple(groups.get(most, []))
+
+
+def _is_spectrum(columns: list[Column]) -> bool:
+    """Whether columns are, by their names, wavelengths and depths with errors that say so."""
+    named = [describe(column.name) for column in columns]
+    errors = any(n.role.startswith("error") and n.of == "depth" for n in named)
+    return errors and {"wavelength", "depth"} <= {n.role for n in named}
 
 
 def _from_astropy(table: Any) -> tuple[Column, ...]:

@@ -50,7 +50,7 @@ WORDS = {
     "spacing",
     "wave+width": "dlam dlambda dwave dwav dwl dwvl dwavelength wlwidth wavewidth wlerr waveerr "
     "werr xerr deltalambda deltawave deltawavelength wlbin δλ wlbinwidth",
-    "half+width": "halfwidth halfwidths hw hwhm binhalfwidth halfbin semiwidth",
+    "half+width": "hwave hwav hwl halfwidth halfwidths hw hwhm binhalfwidth halfbin semiwidth",
     "full+width": "fullwidth fullwidths fwhm fw",
     "half": "half semi",
     "full": "full total whole",
@@ -69,7 +69,7 @@ WORDS = {
     "transpec",
     "ratio": "rprs rpr rors ror ratror rrat radiusratio plnratror",
     "error": "err errs error errors unc uncs uncert uncerts uncertainty uncertainties sigma sig "
-    "sigmas std stds stddev stdev stdv σ deviation precision 1sigma 1σ sd rms errorbar "
+    "sigmas std stds stddev stdev stdv σ deviation precision unct 1sigma 1σ sd rms errorbar "
     "errorbars dev",
     "depth+error": "derr deptherr deptherror dpptherr depthunc yerr yunc deptherrs derror "
     "tderr trerr ddepth trandeperr trdeptherr dppmerr",
@@ -84,7 +84,8 @@ WORDS = {
     "sigmalow errorlow errorlower errorminus errorneg em elow",
     "limit": "trandeplim plntransdeplim plnratrorlim lim ulim",
     "instrument": "instrument instruments inst instr instname instrname instrumentname detector "
-    "detectors det grating disperser mode telescope facility dataset observatory nrs",
+    "detectors det grating disperser mode telescope facility dataset observatory nrs grism setup "
+    "configuration visit visits epoch",
     "filter": "filter bandpass passband band",
     "order": "order orders spectralorder",
     "quality": "quality flag flags dq dqflag mask masked bad badpix badpixel badpixels outlier "
@@ -93,8 +94,10 @@ WORDS = {
     "planet": "planetname plname plntname",
     "ignored": "ecl eclipse emission fpfs fp model models fit bestfit residual residuals ecldepth "
     "resolution snr flux chi2 authors author url reference ref reflink bibcode doi link comment "
-    "comments covariance cov correlation",
-    "difference": "relative differential rel diff difference",
+    "comments covariance cov correlation time times bjd mjd hjd jd duration date phase u1 u2 u3 u4 "
+    "occultation occultations occ secondary dayside nightside thermal amplitude eclipses "
+    "eclipsedepth especlipdep",
+    "difference": "relative differential rel diff difference excess offset",
 }
 #: Words that say nothing about the role, and do not tell spectra apart.
 FILLERS = (

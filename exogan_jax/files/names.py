@@ -23,7 +23,26 @@ _RATIO = re.compile(
     rf"r_?(?:s(?:tar)?|\*|⋆|★)(?![a-z])({_SQUARE})?\s*[)\]]*\s*({_SQUARE})?",
     re.IGNORECASE,
 )
+#: Units of no depth, and of no Rp/Rs: radii of planets, lengths, magnitudes, squares.
+_FOREIGN = re.compile(
+    r"r[\s_]*(?:j|jup|jupiter|e|earth|sun|sol|⊕|☉)|(?:jupiter|earth|solar)[\s_]*radi\w+|km|mag|mmag|k|"
+    r"m?jy|(?:ppm|%|percent)\s*(?:\^|\*\*)?\s*2|scale\s*heights?|h|atm\w*",
+    re.IGNORECASE,
+)
+_POWER = re.compile(
+    r"(?:[x×*]\s*)?10\s*(?:\^|\*\*)\s*[-+−]?\d+|(?<![\w.])1e[-+]?\d+", re.IGNORECASE
+)
+#: What stands beside depths and is no 1-sigma error: variances, several sigma, shares; and logs.
+_NO_ERROR = re.compile(
+    r"(?:\bsigma|\bsig|σ|\berr(?:or)?s?|\bunc\w*)\s*(?:\^|\*\*)\s*2|σ²|\bi?n?v?var\b|\bvariances?\b|"
+    r"\bweights?\b|\b[2-9](?:\.0)?[\s-]*(?:sigma|sig\b|σ)|\bfractional\b|\blog(?:10)?\b|\bln\b",
+    re.IGNORECASE,
+)
 _LATEX = re.compile(r"\\(?:mathrm|mathit|rm|it|text\w*|,|;|!|left|right)(?![a-z])\s*")
+
+
+#: The Exoplanet Archive's columns, whose unit its files may leave out.
+_ARCHIVE_PERCENT = ("pl_trandep", "plntransdep")
 
 
 class Named(NamedTuple):
@@ -31,7 +50,7 @@ class Named(NamedTuple):
 
     role: str  # one of ROLES, IGNORED, DIFFERENCE, UNKNOWN
     label: str  # words that tell this spectrum from others in the table
-    unit: str  # as in `units`, "" if the name has none
+    unit: str  # as in `units`, "" if the name has none; as written, if it is none of a depth
     of: str  # of an error: "depth", "rp_rs", or "" if the name does not say
 
 
@@ -54,6 +73,8 @@ def _words(name: str) -> list[str]:
 
 
 def _tags(word: str, first: bool) -> frozenset[str]:
+    if first and word == "l":  # VizieR: l_Depth is "<" where the depth is a limit
+        return frozenset({"limit"})
     if first and word in ("e", "E", "u"):  # VizieR: e_Depth, and E_Depth for the upper error
         return frozenset({"error"} | ({"up"} if word == "E" else set()))
     return _TAGS.get(word, frozenset())
@@ -108,6 +129,20 @@ def _role(tags: set[str]) -> str:
     return "depth" if value else UNKNOWN
 
 
+def is_no_error(name: str) -> bool:
+    """Whether a name speaks of variances, of several sigma, of logarithms or of shares."""
+    return bool(_NO_ERROR.search(name.replace("_", " ")))
+
+
+def _foreign_unit(name: str, bare: str) -> str:
+    """What a name gives in the place of a unit, that is none of a depth; "" if nothing."""
+    for bracket in re.finditer(r"[(\[]([^()\[\]]*)[)\]]", name):
+        if _FOREIGN.fullmatch(re.sub(r"[$\\{}]", "", bracket[1]).strip()):
+            return bracket[1].strip()
+    power = _POWER.search(re.sub(r"[$\\{}]", "", bare.replace("\\times", "x")))
+    return power[0].strip() if power else ""
+
+
 @lru_cache(maxsize=4096)
 def describe(name: str) -> Named:
     """What a name says of its column.
@@ -150,8 +185,18 @@ def describe(name: str) -> Named:
     role = _role(tags)
     if role == "rp_rs" and words[-1] == "2":  # squared, or the second of several?
         role = UNKNOWN
+    if role == "depth" and "depth" not in tags and {"radius", "radii"} & set(words):
+        role = UNKNOWN  # a radius, in units of the star's or not
+    if is_no_error(bare) and role not in (IGNORED, DIFFERENCE):
+        role = UNKNOWN
     if role == UNKNOWN:
         label = []
+    if role in ("depth", "rp_rs") or role.startswith("error"):
+        foreign = "" if unit else _foreign_unit(name, bare)
+        if foreign:
+            return Named(role, "", foreign, "")
+        if not unit and exact.startswith(_ARCHIVE_PERCENT):
+            unit = "percent"
     of = ""
     if role.startswith("error"):
         of = "rp_rs" if "ratio" in tags else "depth" if tags & {"depth", "transit"} else ""

@@ -17,6 +17,7 @@ from exogan_jax.files.units import DEPTHS, SMALLEST_ERROR
 
 _DEEPEST = 0.1  # a planet of a third of its star's radius
 _LEAST_ERROR = 1e-7
+_BLUEST_UM, _REDDEST_UM = 0.05, 300.0  # beyond, no spectrum of a transit is taken
 
 
 class _Judge:
@@ -54,6 +55,20 @@ def check_points(table: Table, reading: Reading, points: Points) -> tuple[str, .
     _check_errors(judge)
     _check_bins(judge)
     _check_overlap(judge)
+    return tuple(judge.notes)
+
+
+def check_range(table: Table, reading: Reading, points: Points) -> tuple[str, ...]:
+    """The same of wavelengths, where no model's grid is there to tell.
+
+    Raises:
+      SpectrumError: none of them is one at which transits are seen.
+    """
+    judge, w = _Judge(table, reading, points), points.wavelength_um
+    strange = (w < _BLUEST_UM) | (w > _REDDEST_UM)
+    if strange.all():
+        what = f"{judge.title('wavelength', 'wavenumber', 'low_edge')} begins at {w[0]:.4g} um"
+        judge.doubt(strange, what, "say its unit by --units wavelength=UNIT", grave=True)
     return tuple(judge.notes)
 
 

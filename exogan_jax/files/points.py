@@ -63,6 +63,12 @@ def _kept_rows(table: Table, reading: Reading, notes: list[str]) -> np.ndarray:
             row = int(np.argmax(infinite))
             what = f"{table.title(reading.parts[role].column, role)} is {values[role][row]:g}"
             table.fail(f"{what}, not a finite number", "remove the row, or put # before it", row)
+    for role in needed:
+        coded = _is_code(values[role], keep)
+        if coded.any():
+            code = values[role][np.flatnonzero(coded)[0]]
+            title = table.title(reading.parts[role].column, role)
+            leave_out(coded, f"whose {title} is {code:g}, which stands for a missing value")
     leave_out(np.any([np.isnan(values[r]) for r in needed], axis=0), "with missing values")
     if not keep.any():
         table.fail("every row has a missing value", "give wavelength, depth and error in each row")
@@ -78,8 +84,28 @@ def _kept_rows(table: Table, reading: Reading, notes: list[str]) -> np.ndarray:
                 notes.append(f"{table.path}: {column} would flag every row, and is not used")
             else:
                 title = table.title(reading.parts[role].column, role)
+                if 2 * (bad & keep).sum() > keep.sum() and not reading.settled:
+                    what = f"{title} would leave {(keep & ~bad).sum()} of {keep.sum()} rows"
+                    other = "good" if role == "quality" else "quality"
+                    remedy = f"say what it is by --columns: {role}, {other} (the opposite) or -"
+                    table.fail(what, remedy)
                 leave_out(bad, f"{why} {title} (give it - in --columns to keep them)")
     return np.flatnonzero(keep)
+
+
+#: Numbers that files write where there is no value.
+_CODES = (-1.0, -99.0, -99.9, -999.0, -999.9, -9999.0, -99999.0, 99.99, 999.0, 9999.0, 99999.0)
+
+
+def _is_code(values: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    """Which values stand for a missing one: a few of a number that is far from all others."""
+    code = np.isin(values, _CODES) & keep
+    others = values[keep & ~code & np.isfinite(values)]
+    if not code.any() or 2 * code.sum() > keep.sum() or not others.size:
+        return np.zeros(len(values), bool)
+    far = (values < 0) & (others.min() >= 0)
+    far |= np.abs(values) > 20 * np.abs(others).max()
+    return code & far
 
 
 def _depth_unit(
@@ -116,7 +142,7 @@ def _depth_unit(
 
 def _are_bounds(value: np.ndarray, low: np.ndarray, up: np.ndarray) -> bool:
     """Whether columns named lower and upper are the ends of an interval about the depths."""
-    around = np.all(up > value) and np.all(low < value)
+    around = np.all(up >= value) and np.all(low <= value) and np.median(up) > np.median(value)
     return bool(around and np.median(low) > 0.5 * np.median(value))
 
 
@@ -221,6 +247,12 @@ def points_of(table: Table, reading: Reading) -> Points:
             text = np.where(gaps, "", [f"{name} {x:g}" for x in column.values])
         else:
             text = column.values
+            if text[0] and (text == "").any() and reading.rows is None:
+                last = np.maximum.accumulate(np.where(text != "", np.arange(len(text)), 0))
+                text = text[last]
+                notes.append(
+                    f"{table.path}: rows without an instrument are taken to be of the one above"
+                )
         instrument = text[keep] if (text[keep] != "").any() else None
     star = None
     if "star_radius" in reading.parts:

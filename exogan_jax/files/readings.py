@@ -10,6 +10,7 @@ import numpy as np
 from exogan_jax.files.choices import chosen_reading, chosen_units, with_choices
 from exogan_jax.files.positions import positional_reading
 from exogan_jax.files.roles import Reading, named_readings
+from exogan_jax.files.row_marks import by_kind, with_marks
 from exogan_jax.files.tables import Column, Table, open_tables
 from exogan_jax.files.text import SpectrumError
 from exogan_jax.files.units import DEPTHS, to_fraction, to_um
@@ -28,6 +29,8 @@ def _readings(table: Table, columns: str | None, units: str | None) -> list[Read
     split: list[Reading] = []
     for reading in readings:
         split += _by_planet(table, reading, choose=columns is None)
+    if columns is None:
+        split = [own for reading in split for own in by_kind(table, reading)]
     if units is not None:
         chosen = chosen_units(table, units, columns)
         split = [with_choices(table, reading, chosen) for reading in split]
@@ -77,7 +80,7 @@ def readings_of(path: Path, columns: str | None, units: str | None) -> list[tupl
     """
     found: list[tuple[Table, Reading]] = []
     errors = []
-    for table in open_tables(path):
+    for table in map(with_marks, open_tables(path)):
         try:
             with np.errstate(all="ignore"):
                 found += [(table, reading) for reading in _readings(table, columns, units)]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from exogan_jax.files.columns import DIFFERENCE, IGNORED
-from exogan_jax.files.names import Named, describe
+from exogan_jax.files.columns import DIFFERENCE, IGNORED, UNKNOWN
+from exogan_jax.files.names import Named, describe, is_no_error
 from exogan_jax.files.tables import Table
 from exogan_jax.files.text import quoted, shown
 from exogan_jax.files.units import DEPTHS, LENGTHS, WAVENUMBER, parse_unit
@@ -25,6 +26,8 @@ LENGTH_ROLES: tuple[str, ...] = (
 LENGTH_ROLES += ("width",)
 VALUE_ROLES = ("depth", "rp_rs", "error", "error_up", "error_low")
 WIDTH_ROLES = ("half_width", "full_width", "width")
+_ECLIPSE = re.compile(r"(?i)ecl|occ|secondary|dayside|fp|emission|thermal")
+_ECLIPSE_TABLE = re.compile(r"(?i)eclips|occult|emission|dayside")
 REMEDY = "say which is which: --columns wavelength,depth,error (one role a column, - for none)"
 
 
@@ -85,19 +88,47 @@ def _first(found: list[tuple[int, Named]], role: str, label: str) -> int | None:
     return matches[0] if len(matches) == 1 else None
 
 
+def _as_used(table: Table, index: int, named: Named) -> Named:
+    """What a column's name and its values say: an "upper limit" of 0 and 1 is no end of a bin;
+    words name instruments and planets, and no more.
+    """
+    values = table.columns[index].values
+    if values.dtype.kind != "f":
+        if named.role in ("instrument", "planet", IGNORED):
+            return named
+        return named._replace(role=UNKNOWN, label="")
+    if named.role in ("low_edge", "high_edge") and np.isin(values, (0.0, 1.0)).all():
+        return named._replace(role="limit")
+    return named
+
+
 def _errors(
-    table: Table, found: list[tuple[int, Named]], value: tuple[int, Named], alone: bool
+    table: Table,
+    found: list[tuple[int, Named]],
+    value: tuple[int, Named],
+    values: list[tuple[int, Named]],
 ) -> dict[str, int]:
     """The error columns (role -> index) of a depth or Rp/Rs column, {} if there are none."""
-    of = "depth" if value[1].role == "depth" else "rp_rs"
+    of, alone = value[1].role, len({n.label for _, n in values}) == 1
     fitting = [(i, n) for i, n in found if n.role.startswith("error") and n.of in ("", of)]
+    if any(n.role != of and n.label == value[1].label for _, n in values):
+        # Of depths and Rp/Rs side by side, an error that does not say so is of what it follows.
+        places = [i for i, _ in values]
+        owner = {i: max((p for p in places if p < i), default=places[0]) for i, _ in fitting}
+        fitting = [(i, n) for i, n in fitting if n.of or owner[i] == value[0]]
     labelled = [(i, n) for i, n in fitting if n.label.casefold() == value[1].label.casefold()]
-    chosen = labelled or (fitting if alone else [(i, n) for i, n in fitting if not n.label])
+    plain = [(i, n) for i, n in fitting if not n.label]
+    # An error of another label may be another quantity's own: u1_err, beside u1.
+    others = {table.columns[i].name.casefold() for i, n in found if n.role in (UNKNOWN, IGNORED)}
+    strange = [(i, n) for i, n in fitting if n.label.casefold() not in others]
+    chosen = labelled or (plain or strange if alone else plain)
     specific = [(i, n) for i, n in chosen if n.of == of]
     chosen = specific or chosen
     numbered = {n.label: i for i, n in chosen if n.role == "error"}
     if set(numbered) == {"1", "2"}:  # the archive's err1 and err2: upper and lower
         return {"error_up": numbered["1"], "error_low": numbered["2"]}
+    if set(numbered) == {"2"} and value[1].label != "2":  # err2 alone may be a variance
+        return {}
     out: dict[str, int] = {}
     for index, named in chosen:
         if named.role in out:
@@ -120,6 +151,19 @@ def _complete(
     return int(np.sum(held if rows is None else held[rows]))
 
 
+def _fail_without_depths(table: Table, found: list[tuple[int, Named]]) -> NoReturn:
+    """Says what a table has instead."""
+    eclipse = [i for i, n in found if n.role == IGNORED and _ECLIPSE.search(table.columns[i].name)]
+    if eclipse:
+        problem = f"{table.title(eclipse[0])} is of an eclipse, not of a transit"
+        table.fail(problem, "give transit depths: emission spectra are not read")
+    relative = [i for i, n in found if n.role == DIFFERENCE]
+    if relative:
+        problem = f"{table.title(relative[0])} holds differences from a mean, not whole depths"
+        table.fail(problem, "add the mean depth, and give the whole (Rp/Rs)^2")
+    table.fail(f"no column of depths is known among {listing(table)}", REMEDY)
+
+
 def named_readings(table: Table, rows: np.ndarray | None = None) -> list[Reading]:
     """The spectra of a table whose columns have names, at least one.
 
@@ -131,23 +175,19 @@ def named_readings(table: Table, rows: np.ndarray | None = None) -> list[Reading
       SpectrumError: no wavelengths, depths or errors among the names.
     """
     found = [
-        (i, describe(column.name))
-        for i, column in enumerate(table.columns)
-        if column.numeric or describe(column.name).role in ("instrument", "planet")
+        (i, _as_used(table, i, describe(column.name))) for i, column in enumerate(table.columns)
     ]
     values = [(i, n) for i, n in found if n.role in ("depth", "rp_rs")]
+    if _ECLIPSE_TABLE.search(table.label):
+        problem = f"the table {quoted(table.label)} is of an eclipse, not of a transit"
+        table.fail(problem, "give transit depths: emission spectra are not read")
     if not values:
-        relative = [i for i, n in found if n.role == DIFFERENCE]
-        if relative:
-            problem = f"{table.title(relative[0])} holds differences from a mean, not whole depths"
-            table.fail(problem, "add the mean depth, and give the whole (Rp/Rs)^2")
-        table.fail(f"no column of depths is known among {listing(table)}", REMEDY)
+        _fail_without_depths(table, found)
     notes = []
-    labels = {n.label for _, n in values}
     options: dict[str, list[tuple[int, int, Named, dict[str, int]]]] = {}
     without = []
     for value in values:
-        errors = _errors(table, found, value, len(labels) == 1)
+        errors = _errors(table, found, value, values)
         if errors:
             complete = _complete(table, value[0], errors, rows)
             options.setdefault(value[1].label, []).append((complete, *value, errors))
@@ -155,12 +195,20 @@ def named_readings(table: Table, rows: np.ndarray | None = None) -> list[Reading
             without.append(value[0])
     if not options:
         what = listing(table)
+        others = [i for i, n in found if n.role == UNKNOWN and is_no_error(table.columns[i].name)]
+        if others:
+            problem = f"{table.title(others[0])} holds no 1-sigma errors of the depths"
+            table.fail(problem, "give those, or name them by --columns")
         table.fail(f"no column of errors is known among {what}", REMEDY)
     readings, used = [], set()
     for label, group in options.items():
         # The most complete; of equals, depths rather than Rp/Rs, then the first.
         best = max(group, key=lambda g: (g[0], g[2].role == "depth", -g[1]))
         columns = {best[2].role: best[1], **best[3]}
+        for i in best[3].values():
+            own = describe(table.columns[i].name).label.casefold()
+            if own not in ("", label.casefold(), "1", "2"):
+                notes.append(f"{table.path}: {table.title(i)} is taken for the errors")
         for role in (
             *LENGTH_ROLES,
             "instrument",
@@ -196,6 +244,8 @@ def _check_twins(table: Table, parts: dict[str, Part]) -> None:
         mine = table.columns[part.column]
         for index, other in enumerate(table.columns):
             if index == part.column or other.name.casefold() != mine.name.casefold():
+                continue
+            if describe(other.name).role != describe(mine.name).role:  # VizieR's E_Depth, e_Depth
                 continue
             if not np.array_equal(mine.values, other.values, equal_nan=mine.numeric):
                 both = f"columns {part.column + 1} and {index + 1} are both {shown(mine.name)}"

@@ -18,11 +18,12 @@ import numpy as np
 from jaxtyping import Float
 
 from exogan_jax.files.par import Par, Truth, gases_of, read_par
-from exogan_jax.files.plausible import check_points
+from exogan_jax.files.plausible import check_points, check_range
 from exogan_jax.files.points import Points, points_of
 from exogan_jax.files.reach import reached
 from exogan_jax.files.readings import readings_of, readings_of_table
 from exogan_jax.files.roles import Reading
+from exogan_jax.files.row_marks import with_marks
 from exogan_jax.files.tables import Table
 from exogan_jax.files.text import SpectrumError, fail, quoted
 from exogan_jax.files.writing import write_spectrum
@@ -119,7 +120,9 @@ def _spectrum(
     with np.errstate(all="ignore"):  # a damaged file's numbers overflow; they are refused by value
         points = points_of(table, reading)
         notes = [*table.notes, *points.notes, *check_points(table, reading, points)]
-        if grid_um is not None:
+        if grid_um is None:
+            notes += check_range(table, reading, points)
+        else:
             bluest = None
             if n_usable is not None and n_usable < len(grid_um):
                 bluest = float(np.min(grid_um[:n_usable]))
@@ -278,6 +281,7 @@ def spectrum_of_table(
     Raises:
       SpectrumError: it cannot be read, or there are several.
     """
+    table = with_marks(table)
     readings = readings_of_table(table, columns, units)
     if len(readings) > 1:
         labels = [reading.label or str(i) for i, reading in enumerate(readings, 1)]

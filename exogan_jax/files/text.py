@@ -54,6 +54,7 @@ def decode_lines(path: Path, content: bytes) -> list[str]:
     Raises:
       SpectrumError: the content is not text.
     """
+    content = content.rstrip(b"\x1a")  # DOS's end of a file
     if _CONTROL.search(content):
         fail(path, "not a text file", "save the spectrum as plain UTF-8 text in columns")
     try:

@@ -24,7 +24,7 @@ _QUOTED = re.compile(r'"([^"]*)"|\'([^\']*)\'|(\S+)')
 
 def split(line: str, delimiter: str) -> list[str]:
     """The fields of a line; delimiter "" stands for blanks, "  " for two or more."""
-    line = line.strip()
+    line = line.strip(" \r\n" if delimiter == "\t" else None)
     if delimiter == "":
         return [next((g for g in m.groups() if g is not None), "") for m in _QUOTED.finditer(line)]
     if delimiter == "  ":
@@ -96,6 +96,7 @@ def _by_words(line: str, n: int) -> list[str]:
     return next(iter(found.values())) if len(found) == 1 else []
 
 
+_RADII = re.compile(r"(?i)r_?p\s*/\s*r_?(?:s|star|\*)")  # a unit of other columns than depths
 _PROSE = frozenset(
     "a and are as at by for from is of on per the this was were with".split()  # noqa: SIM905
 )
@@ -107,6 +108,21 @@ def _score(names: list[str]) -> int:
     known = [role for role in roles if role not in (UNKNOWN, IGNORED)]
     where = {"wavelength", "wavenumber", "low_edge"} & set(known)
     return len(known) if where and len(known) > 1 and len(names[0]) < 80 else 0
+
+
+def is_header(line: str) -> bool:
+    """Whether a line names wavelengths, depths and errors."""
+    for fields in _header_fields(line, 3):
+        roles = {describe(name).role for name in fields}
+        if roles & {"depth", "rp_rs"} and any(role.startswith("error") for role in roles):
+            return bool(roles & {"wavelength", "wavenumber", "low_edge"})
+    for delimiter in (",", ""):
+        roles = {describe(name).role for name in split(line, delimiter)}
+        where = roles & {"wavelength", "wavenumber", "low_edge"}
+        value = roles & {"depth", "rp_rs", IGNORED}
+        if where and value and any(role.startswith("error") for role in roles):
+            return True
+    return False
 
 
 def _numbered(comments: list[str], n: int) -> list[str] | None:
@@ -144,6 +160,28 @@ def _with_errors(names: list[str], widths: list[int]) -> list[str]:
         kinds = ["", " error"] if width == 2 else ["", " error up", " error low"]
         out += [name, *(f"{bare}{kind}{unit}" for kind in kinds[1:width])]
     return out
+
+
+def _units_below(
+    path: Path, below: list[tuple[int, str, bool]], n: int, anywhere: bool = True
+) -> list[str]:
+    """Units of n columns in the line below their names, or in one that begins with "units:"; "" of
+    columns that have none. What is no unit stands as it is: it matters where the column is used.
+
+    Raises:
+      SpectrumError: the line gives units of fewer columns.
+    """
+    said = [(i, re.sub(r"^units?\s*[:=]\s*", "", x, flags=re.I)) for i, x, _ in below]
+    lines = [(i, x) for (i, x), (_, line, _) in zip(said, below, strict=True) if x != line]
+    for number, line in [*said[: int(anywhere)], *lines]:
+        fields = next(_header_fields(line, n), [])
+        known = [bool(parse_unit(x) or _RADII.fullmatch(x)) for x in fields if x.strip("-")]
+        if len(fields) == n and 2 * sum(known) >= max(len(known), 1) and sum(known) > 1:
+            return [x.strip("-") for x in fields]
+        if 1 < len(fields) < n and len(known) == len(fields) and all(known):
+            problem = f"gives units of {len(fields)} columns, but there are {n}"
+            fail(path, problem, "give - for a column without a unit", number)
+    return [""] * n
 
 
 def names_of(
@@ -185,12 +223,9 @@ def names_of(
             best = (*found, i)
     if best[1]:
         names = best[1] + [""] * (n - len(best[1]))
-        following = before[best[2] + 1 :][:1]
-        units = [""] * n
-        if following:
-            fields = next(_header_fields(following[0][1], n), [])
-            if len(fields) == n and all(not x or parse_unit(x) for x in fields):
-                units = [x.strip("-") for x in fields]
+        units = _units_below(path, before[best[2] + 1 :], n)
+        if not any(units):  # above the names, only if it says so
+            units = _units_below(path, before[: best[2]], n, anywhere=False)
         described = _described([line for _, line, comment in before if comment])
         return names, [
             unit or ("" if split_unit(name)[1] else described.get(name.casefold(), ""))
@@ -207,4 +242,9 @@ def names_of(
             fields = re.split(r"[\s,;|]+", line.strip())
             problem = f"column 1 is {quoted(fields[0])}, not a number, and the line does not name "
             fail(path, problem + f"the {n} columns", "correct it, or put # before it", number)
+    for number, line, _ in before:
+        if is_header(line):
+            fields = max(_header_fields(line, len(line)), key=len, default=[])
+            problem = f"names {len(fields)} columns, but there are {n}"
+            fail(path, problem, "name each of them, or say what they are by --columns", number)
     return [""] * n, [""] * n

@@ -13,8 +13,10 @@ import numpy as np
 from exogan_jax.files.cells import decimal_commas, expanded, joined_ranges, marked, range_ends
 from exogan_jax.files.columns import IGNORED, UNKNOWN
 from exogan_jax.files.names import describe
+from exogan_jax.files.row_marks import MARKED, are_marks
 from exogan_jax.files.tables import MISSING, Column, Table
 from exogan_jax.files.text import fail, parse_number, quoted
+from exogan_jax.files.text_comments import check_aside, comment_notes
 from exogan_jax.files.text_headers import names_of, split
 
 _LONGEST_LINE = 20_000  # no row is longer; keeps patterns from running for ever
@@ -46,8 +48,8 @@ def _delimiter(lines: list[str]) -> str:
     """What separates the fields of all these rows."""
     for delimiter in ("|", ";", "&", "\t", ","):
         if all(delimiter in line.strip() for line in lines):
-            counts = {len(split(line, delimiter)) for line in lines[:50]}
-            if delimiter != "\t" or (len(counts) == 1 and max(counts) > 2):
+            counts = {line.count("\t") for line in lines[:50]}
+            if delimiter != "\t" or (len(counts) == 1 and max(counts) > 1):
                 return delimiter
     return ""
 
@@ -60,6 +62,7 @@ class _Lines(NamedTuple):
     below: list[tuple[int, str]]  # after the last row, like it
     depth_unit: str  # that a keyword gives, or ""
     lost: list[int]  # numbers of the rows that are left out
+    starred: list[int]  # of rows behind a *, which are left out too
 
 
 def _sorted_lines(path: Path, lines: list[str]) -> _Lines:
@@ -68,10 +71,15 @@ def _sorted_lines(path: Path, lines: list[str]) -> _Lines:
     rows: list[tuple[int, str]] = []
     depth_unit, keyword = "", ""
     lost: list[int] = []
+    aside: list[tuple[int, str, str]] = []
+    header: set[str] = set()
     for number, raw in enumerate(lines, 1):
         if len(raw) > _LONGEST_LINE:
             fail(path, f"{len(raw)} characters", "give a table with a row a line", number)
-        line = raw.replace("\N{MINUS SIGN}", "-").strip()
+        # Tabs at the ends of a row are empty cells.
+        line = raw.replace("\N{MINUS SIGN}", "-").strip(" \r\n\f\v")
+        if not line.strip():
+            continue
         if not line or _RULE.fullmatch(_COMMENT.sub("", line)):
             continue
         if line.startswith("@"):  # Pyrat Bay's keywords; the value is on the next line
@@ -82,24 +90,31 @@ def _sorted_lines(path: Path, lines: list[str]) -> _Lines:
             continue
         comment = _COMMENT.match(raw)
         if comment:
-            if not rows:  # LaTeX has names and units in one line
+            if rows:
+                aside.append((number, raw[comment.end() :].strip(), comment[0].strip()))
+            else:  # LaTeX has names and units in one line
                 parts = re.split(r"\\\\", raw[comment.end() :])
                 above += [(number, part.strip(), True) for part in parts if part.strip()]
             continue
-        body = line.partition("#")[0].strip()
+        body = line.partition("#")[0].strip(" ")
         if not rows and not _is_data(body):
             above.append((number, _LATEX_END.sub("", line), False))
-        elif body:
+            header.add(body)
+        elif body.strip() and body not in header:  # which some files repeat
             rows.append((number, body))
     if keyword == "@DATA" and rows:
         every = [number for number, _ in rows]
         rows = _passbands(path, rows, bool(depth_unit))
         lost = [number for number in every if number not in {kept for kept, _ in rows}]
         above.insert(0, (0, " ".join(_PYRAT_BAY), True))
+    check_aside(path, above, aside)
+    if all(line.startswith("\t") for _, line in rows):  # a margin, no cell
+        rows = [(number, line.removeprefix("\t")) for number, line in rows]
     below = []
     while len(rows) > 1 and not _is_data(rows[-1][1]):
         below.append(rows.pop())
-    return _Lines(above, rows, below[::-1], depth_unit, lost)
+    starred = [number for number, line, sign in aside if sign.startswith("*") and _is_data(line)]
+    return _Lines(above, rows, below[::-1], depth_unit, lost, starred)
 
 
 def _passbands(path: Path, rows: list[tuple[int, str]], depths: bool) -> list[tuple[int, str]]:
@@ -147,7 +162,8 @@ def _column(
     held = len(fields) - sum(missing)
     role = describe(name).role
     stray = 2 * len(wrong) < held and role not in ("instrument", "planet")
-    if wrong and (stray or (name and role not in _TEXT_ROLES)):
+    marks = role in MARKED and are_marks(fields)
+    if wrong and not marks and (stray or (name and role not in _TEXT_ROLES)):
         title = f"column {index + 1}" + (f" ({name})" if name else "")
         problem = f"{title} is {quoted(fields[wrong[0]])}, not a number"
         remedy = "correct it, or put # before a header or comment"
@@ -158,6 +174,19 @@ def _column(
     return Column(name, unit, np.array(values, dtype=np.float64))
 
 
+def _may_be_bins(name: str) -> bool:
+    """Whether ranges below this name can be bins: "Pixels" and dates are none."""
+    words = set(re.split(r"[\W_]+", name.casefold()))
+    return not name or describe(name).role not in (UNKNOWN, IGNORED) or bool(words & _BINS)
+
+
+def _may_be_thousands(table: list[list[str]]) -> bool:
+    """Whether every comma of a table stands before three digits, and behind one to three."""
+    cells = [x for fields in table for x in fields if "," in x]
+    return all(re.fullmatch(r"[1-9]\d{0,2},\d{3}", x) for x in cells)
+
+
+_BINS = frozenset("bin bins range interval band channel passband bandpass wavelengths".split())  # noqa: SIM905
 _TEXT_ROLES = ("instrument", "planet", "quality", "good", UNKNOWN, IGNORED)
 
 
@@ -200,6 +229,9 @@ def text_table(path: Path, content: list[str], sha256: str) -> Table:
     if lost:
         listed = ", ".join(map(str, lost[:6])) + (", ..." if len(lost) > 6 else "")
         notes.append(f"{path}: left out {len(lost)} rows that name files of filters ({listed})")
+    if found.starred:
+        listed = ", ".join(map(str, found.starred[:6]))
+        notes.append(f"{path}: left out rows marked by * (line {listed})")
     if found.below:
         number, line = found.below[0]
         what = f"left out what follows the table (line {number}: {quoted(line)})"
@@ -209,6 +241,9 @@ def text_table(path: Path, content: list[str], sha256: str) -> Table:
     rows = [(number, line) for (number, _), line in zip(rows, lines, strict=True)]
     table, widths = expanded(_fields(path, rows, delimiter))
     if delimiter in (";", "\t", "|", "") and decimal_commas(table):
+        if _may_be_thousands(table):
+            what = f"{quoted(next(x for x in table[0] if ',' in x))} may be thousands or a decimal"
+            fail(path, what, "write numbers with a decimal point and no other sign", rows[0][0])
         table = [[re.sub(r"(?<=\d),(?=\d)", ".", x) for x in fields] for fields in table]
         notes.append(f"{path}: commas are taken for decimal marks")
     n = len(table[0])
@@ -217,6 +252,7 @@ def text_table(path: Path, content: list[str], sha256: str) -> Table:
     while texts < n - 1 and parse_number(table[0][n - 1 - texts]) is None:
         texts += 1
     names, units = names_of(path, found.above, widths, _counts(table), texts)
+    notes += comment_notes(path, found.above, names, units)
     table, names, units = _joined(table, names, units, delimiter)
     n = len(names)
     if depth_unit:
@@ -229,7 +265,7 @@ def text_table(path: Path, content: list[str], sha256: str) -> Table:
     for i, name in enumerate(names):
         cells = [fields[i] for fields in table]
         ends = [range_ends(cell) for cell in cells]
-        if all(ends):  # a bin as "1.12-1.14"
+        if all(ends) and _may_be_bins(name):  # a bin as "1.12-1.14"
             for end, edge in ((0, "low edge"), (1, "high edge")):
                 side = [both[end] for both in ends if both]
                 title = f"{name or 'wavelength'} {edge}" if any(names) else ""

@@ -29,8 +29,7 @@ SPELLINGS = {
     "mm": "mm millimeter millimeters millimetre millimetres",
     "cm-1": "cm-1 cm^-1 cm**-1 1/cm 1/cm^1 cm^(-1) kayser cm−1 percm wavenumber",
     "fraction": "1 fraction fractional dimensionless unitless none absolute - -- "
-    "(rp/rs)^2 (rp/rs)**2 (rp/rs)2 (rp/r*)^2 (rp/rstar)^2 rp^2/rs^2 rp2/rs2 rprs^2 rprs2 "
-    "rp/rs rp/r* rp/rstar",
+    "(rp/rs)^2 (rp/rs)**2 (rp/rs)2 (rp/r*)^2 (rp/rstar)^2 rp^2/rs^2 rp2/rs2 rprs^2 rprs2",
     "percent": "% percent percents pct per100 0.01 1e-2 10^-2 10**-2",
     "per mille": "‰ permille permil ppt partsperthousand 0.001 1e-3 10^-3 10**-3",
     "ppm": "ppm partspermillion 1e-6 1e-06 10^-6 10**-6 0.000001",
@@ -41,7 +40,7 @@ _IN_NAMES = {
     word
     for unit in ("um", "nm", "Angstrom", "percent", "ppm", "per mille")
     for word in SPELLINGS[unit].split()
-    if word not in ("a", "aa", "ppt") and not word[0].isdigit()
+    if word not in ("a", "aa") and not word[0].isdigit()
 }
 
 # What a planet's spectrum can hold; outside, a unit is not guessed from numbers.
@@ -104,7 +103,7 @@ def length_units(wavelength: Float[np.ndarray, " n"]) -> list[str]:
     alone if they can be in um.
     """
     fits = []
-    for unit in ("um", "nm", "Angstrom", "m"):
+    for unit in ("um", "nm", "Angstrom", "m", "cm"):
         um = to_um(wavelength, unit)
         if um.size and um.min() >= SHORTEST_UM and um.max() <= LONGEST_UM:
             fits.append(unit)
