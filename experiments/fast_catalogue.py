@@ -4,7 +4,7 @@ how many a second, and whether the intervals hold the truths.
 python -m experiments.fast_catalogue [--n 10000] [--model NAME] [--chain]
 
 Prints spectra per second with compilation and without, the share that the likelihood weights, and
-how often 68 and 95 % intervals hold each parameter. Expect 10 spectra/s on two cores.
+how often 68 and 95 % intervals hold each parameter. Expect 30 spectra/s on two cores.
 """
 
 from __future__ import annotations

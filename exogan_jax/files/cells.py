@@ -82,3 +82,15 @@ def decimal_commas(rows: list[list[str]]) -> bool:
     commas = sum("," in cell and bool(_DECIMAL_COMMA.fullmatch(cell)) for cell in flat)
     points = any("." in cell and parse_number(cell) is not None for cell in flat)
     return bool(commas) and (not points or 2 * commas >= len(flat))
+
+
+def is_range(field: str) -> bool:
+    """Whether a field is a bin, from low to high: 10-6 is a unit."""
+    ends = range_ends(field)
+    return ends is not None and float(ends[0]) < float(ends[1])
+
+
+def may_be_thousands(table: list[list[str]]) -> bool:
+    """Whether every comma of a table stands before three digits, and behind one to three."""
+    cells = [x for fields in table for x in fields if "," in x]
+    return all(re.fullmatch(r"[1-9]\d{0,2},\d{3}", x) for x in cells)

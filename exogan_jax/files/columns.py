@@ -55,8 +55,9 @@ WORDS = {
     "half": "half semi",
     "full": "full total whole",
     "delta": "delta δ",
-    "wave+min": "wavemin wlmin lambdamin wavelengthmin wavelow wllow waveleft wlstart",
-    "wave+max": "wavemax wlmax lambdamax wavelengthmax wavehigh wlhigh waveright wlend wlupp",
+    "wave+min": "lam1 lambda1 wavemin wlmin lambdamin wavelengthmin wavelow wllow waveleft wlstart",
+    "wave+max": "lam2 lambda2 wavemax wlmax lambdamax wavelengthmax wavehigh wlhigh waveright wlend "
+    "wlupp",
     "min": "min minimum from blue",
     "max": "max maximum to red",
     "edge+min": "start begin left",
@@ -69,7 +70,7 @@ WORDS = {
     "transpec",
     "ratio": "rprs rpr rors ror ratror rrat radiusratio plnratror",
     "error": "err errs error errors unc uncs uncert uncerts uncertainty uncertainties sigma sig "
-    "sigmas std stds stddev stdev stdv σ deviation precision unct 1sigma 1σ sd rms errorbar "
+    "sigmas std stds stddev stdev stdv σ deviation precision unct uncty 1sigma 1σ sd errorbar "
     "errorbars dev",
     "depth+error": "derr deptherr deptherror dpptherr depthunc yerr yunc deptherrs derror "
     "tderr trerr ddepth trandeperr trdeptherr dppmerr",
@@ -88,15 +89,15 @@ WORDS = {
     "configuration visit visits epoch",
     "filter": "filter bandpass passband band",
     "order": "order orders spectralorder",
-    "quality": "quality flag flags dq dqflag mask masked bad badpix badpixel badpixels outlier "
-    "outliers rejected qflag ignore ignored",
-    "good": "good valid use used ok",
+    "quality": "quality flag flags dq dqflag mask masked excluded clipped saturated bad badpix "
+    "badpixel badpixels outlier outliers rejected qflag ignore ignored",
+    "good": "good valid use used ok included kept",
     "planet": "planetname plname plntname",
     "ignored": "ecl eclipse emission fpfs fp model models fit bestfit residual residuals ecldepth "
     "resolution snr flux chi2 authors author url reference ref reflink bibcode doi link comment "
     "comments covariance cov correlation time times bjd mjd hjd jd duration date phase u1 u2 u3 u4 "
     "occultation occultations occ secondary dayside nightside thermal amplitude eclipses "
-    "eclipsedepth especlipdep",
+    "eclipsedepth especlipdep rms scatter",
     "difference": "relative differential rel diff difference excess offset",
 }
 #: Words that say nothing about the role, and do not tell spectra apart.

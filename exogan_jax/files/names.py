@@ -26,15 +26,22 @@ _RATIO = re.compile(
 #: Units of no depth, and of no Rp/Rs: radii of planets, lengths, magnitudes, squares.
 _FOREIGN = re.compile(
     r"r[\s_]*(?:j|jup|jupiter|e|earth|sun|sol|⊕|☉)|(?:jupiter|earth|solar)[\s_]*radi\w+|km|mag|mmag|k|"
-    r"m?jy|(?:ppm|%|percent)\s*(?:\^|\*\*)?\s*2|scale\s*heights?|h|atm\w*",
+    r"m?jy|(?:ppm|%|percent)\s*(?:\^|\*\*)?\s*2|scale\s*heights?|h|atm\w*|magnitudes?|dex",
     re.IGNORECASE,
 )
 _POWER = re.compile(
-    r"(?:[x×*]\s*)?10\s*(?:\^|\*\*)\s*[-+−]?\d+|(?<![\w.])1e[-+]?\d+", re.IGNORECASE
+    r"(?:[x×*]\s*)?10\s*(?:\^|\*\*)\s*[-+−]?\d+|(?<![\w.])1e[-+]?\d+|"
+    r"[x×]\s*10+\b|\b10+\s*[x×]|\be-\d",
+    re.IGNORECASE,
+)
+_OF_BINS = ("wavelength", "wavenumber", "width", "half_width", "full_width")
+_NO_LENGTH = re.compile(
+    r"[(\[]\s*([TGM]?Hz|[kM]?eV|km/s|km s-1|1/um|um\^?-1)\s*[)\]]", re.IGNORECASE
 )
 #: What stands beside depths and is no 1-sigma error: variances, several sigma, shares; and logs.
 _NO_ERROR = re.compile(
     r"(?:\bsigma|\bsig|σ|\berr(?:or)?s?|\bunc\w*)\s*(?:\^|\*\*)\s*2|σ²|\bi?n?v?var\b|\bvariances?\b|"
+    r"\berr(?:or)?s?\s+(?:sq|squared)\b|\b9[059]\b|(?<=err)9[059]\b|\b1\.96\b|\b9[05]\s*%|\b(?:two|three)[\s-]*sigma|\b2s\b|"
     r"\bweights?\b|\b[2-9](?:\.0)?[\s-]*(?:sigma|sig\b|σ)|\bfractional\b|\blog(?:10)?\b|\bln\b",
     re.IGNORECASE,
 )
@@ -52,20 +59,22 @@ class Named(NamedTuple):
     label: str  # words that tell this spectrum from others in the table
     unit: str  # as in `units`, "" if the name has none; as written, if it is none of a depth
     of: str  # of an error: "depth", "rp_rs", or "" if the name does not say
+    says_value: bool = False  # whether it names a depth or a ratio, not a transit alone
 
 
 def _words(name: str) -> list[str]:
     """The words of a name, Rp/Rs and its square as rprs and rprs2."""
-    plain = re.sub(_LATEX, "", unicodedata.normalize("NFKC", name))
+    plain = re.sub(_LATEX, "", unicodedata.normalize("NFKC", name).replace("\\ast", "*"))
     plain = re.sub(r"[$\\{}]", "", plain)
     plain = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain)
+    plain = re.sub(r"(?i)planet[\s-]+(?:to[\s-]+)?star[\s-]+radius[\s-]+ratio", " rprs ", plain)
     plain = _RATIO.sub(lambda m: " rprs2 " if any(m.groups()) else " rprs ", plain)
     plain = re.sub(r"(?i)\brp(\^|\*\*)2", " rprs2 ", plain)
     words = [word for word in re.split(r"[^\w*σλδ²]+|_+", plain) if word]
     folded = [word if word in ("E",) else word.casefold() for word in words]
     joined: list[str] = []
     for word in folded:  # "wave length", "half width", "bad pixel"
-        if joined and joined[-1] + word in _TAGS and word not in _TAGS:
+        if joined and joined[-1] + word in _TAGS and (word not in _TAGS or joined[-1] == "d"):
             joined[-1] += word
         else:
             joined.append(word)
@@ -102,6 +111,8 @@ def _role(tags: set[str]) -> str:
     if "ignored" in tags:
         return IGNORED
     value = tags & {"depth", "ratio", "transit"}
+    if value == {"transit"} and "centre" in tags:  # a time
+        return UNKNOWN
     if "wavenumber" in tags:
         return "wavenumber" if tags <= {"wavenumber", "bin", "centre"} else UNKNOWN
     if tags & {"quality", "good"}:
@@ -139,7 +150,14 @@ def _foreign_unit(name: str, bare: str) -> str:
     for bracket in re.finditer(r"[(\[]([^()\[\]]*)[)\]]", name):
         if _FOREIGN.fullmatch(re.sub(r"[$\\{}]", "", bracket[1]).strip()):
             return bracket[1].strip()
-    power = _POWER.search(re.sub(r"[$\\{}]", "", bare.replace("\\times", "x")))
+    plain = unicodedata.normalize("NFKC", bare.replace("\\times", "x"))
+    factor = re.search(r"[(\[]\s*([x×]?\s*[\d.^-]+\s*(?:%|ppm|percent))\s*[)\]]", plain)
+    if factor:
+        return factor[1]
+    last = re.split(r"[\W_]+", plain.casefold())[-1]
+    if last in ("mag", "mmag", "magnitudes", "dex", "rjup2"):
+        return last
+    power = _POWER.search(re.sub(r"[$\\{}]", "", plain))
     return power[0].strip() if power else ""
 
 
@@ -150,7 +168,7 @@ def describe(name: str) -> Named:
     >>> describe("tr_depth_errneg").role, describe("Bin half-width").role
     ('error_low', 'half_width')
     >>> describe("depth A"), describe("Rp/R* error").of
-    (Named(role='depth', label='A', unit='', of=''), 'rp_rs')
+    (Named(role='depth', label='A', unit='', of='', says_value=True), 'rp_rs')
     """
     bare, unit = split_unit(name)
     exact = re.sub(r"\W+", "_", bare.strip()).casefold().strip("_")
@@ -183,7 +201,13 @@ def describe(name: str) -> Named:
     if tags == {"bin"} and unit in LENGTHS:
         tags.add("width")  # bin_um: no number of a bin has a unit
     role = _role(tags)
-    if role == "rp_rs" and words[-1] == "2":  # squared, or the second of several?
+    if role == "rp_rs" and (words[-1] == "2" or label[-1:] == ["2"]):  # squared, or the second?
+        role = UNKNOWN
+    if role == "rp_rs" and {"squared", "sq", "square"} & set(words):
+        role = "depth"
+    if bare.strip() in ("±", "+/-", "+-"):
+        role = "error"
+    if {"pixel", "pixels", "pix"} & set(words) and role in ("wavelength", "width", "half_width"):
         role = UNKNOWN
     if role == "depth" and "depth" not in tags and {"radius", "radii"} & set(words):
         role = UNKNOWN  # a radius, in units of the star's or not
@@ -191,6 +215,9 @@ def describe(name: str) -> Named:
         role = UNKNOWN
     if role == UNKNOWN:
         label = []
+    if role in _OF_BINS and not unit:
+        strange = _NO_LENGTH.search(name)
+        unit = strange[1] if strange else ""
     if role in ("depth", "rp_rs") or role.startswith("error"):
         foreign = "" if unit else _foreign_unit(name, bare)
         if foreign:
@@ -199,6 +226,14 @@ def describe(name: str) -> Named:
             unit = "percent"
     of = ""
     if role.startswith("error"):
-        of = "rp_rs" if "ratio" in tags else "depth" if tags & {"depth", "transit"} else ""
+        squared = bool({"squared", "sq", "square"} & set(words))
+        of = (
+            "rp_rs"
+            if "ratio" in tags and not squared
+            else "depth"
+            if tags & {"depth", "transit", "ratio"}
+            else ""
+        )
     raw = {part.casefold(): part for part in re.split(r"[\W_]+", bare)}
-    return Named(role, " ".join(raw.get(word, word) for word in label), unit, of)
+    says_value = bool(tags & {"depth", "ratio"})
+    return Named(role, " ".join(raw.get(word, word) for word in label), unit, of, says_value)

@@ -196,6 +196,17 @@ def _values(
     for side, raw in errors.items():
         units[side] = parts[side].unit or units[role]
         converted[side] = to_fraction(raw, units[side])
+    if role == "depth" and not parts[role].unit and 0.04 < np.median(value) < 0.32:
+        notes.append(
+            f"{table.path}: {table.title(parts[role].column, role)} has no unit and is "
+            f"{value[0]:.3g}, read in {units[role]}; if it is Rp/Rs, say --columns rp_rs"
+        )
+    shares = [side for side in sides if units[side] == "percent" != units[role]]
+    if shares:
+        notes.append(
+            f"{table.path}: errors in percent beside depths in {units[role]} are read as shares of "
+            "the star's light, not of the depth"
+        )
     if role == "rp_rs":
         converted = {side: 2 * np.abs(depth) * error for side, error in converted.items()}
         depth = np.sign(depth) * depth**2

@@ -78,8 +78,10 @@ def _unit(table: Table, index: int, role: str, named: Named) -> str:
     return unit
 
 
-def _first(found: list[tuple[int, Named]], role: str, label: str) -> int | None:
+def _first(table: Table, found: list[tuple[int, Named]], role: str, label: str) -> int | None:
     """The first column of this role: one with the label, or else one without."""
+    # An x, where nothing says wavelength.
+    found = sorted(found, key=lambda one: table.columns[one[0]].name.casefold() == "x")
     for wanted in dict.fromkeys((label, "")):
         for index, named in found:
             if named.role == role and named.label.casefold() == wanted.casefold():
@@ -115,7 +117,13 @@ def _errors(
         # Of depths and Rp/Rs side by side, an error that does not say so is of what it follows.
         places = [i for i, _ in values]
         owner = {i: max((p for p in places if p < i), default=places[0]) for i, _ in fitting}
-        fitting = [(i, n) for i, n in fitting if n.of or owner[i] == value[0]]
+        units = {n.unit for _, n in values if n.role == "depth"} - {""}
+        own = {i: n.unit in units if n.unit else None for i, n in fitting}  # as the depth's
+        fitting = [
+            (i, n)
+            for i, n in fitting
+            if n.of or (owner[i] == value[0] if own[i] is None else own[i] == (of == "depth"))
+        ]
     labelled = [(i, n) for i, n in fitting if n.label.casefold() == value[1].label.casefold()]
     plain = [(i, n) for i, n in fitting if not n.label]
     # An error of another label may be another quantity's own: u1_err, beside u1.
@@ -178,6 +186,8 @@ def named_readings(table: Table, rows: np.ndarray | None = None) -> list[Reading
         (i, _as_used(table, i, describe(column.name))) for i, column in enumerate(table.columns)
     ]
     values = [(i, n) for i, n in found if n.role in ("depth", "rp_rs")]
+    if any(n.says_value for _, n in values):  # "Transit" is a number then, "Spectrum" another
+        values = [(i, n) for i, n in values if n.says_value]
     if _ECLIPSE_TABLE.search(table.label):
         problem = f"the table {quoted(table.label)} is of an eclipse, not of a transit"
         table.fail(problem, "give transit depths: emission spectra are not read")
@@ -218,7 +228,7 @@ def named_readings(table: Table, rows: np.ndarray | None = None) -> list[Reading
             "planet",
             "star_radius",
         ):
-            index = _first(found, role, label)
+            index = _first(table, found, role, label)
             if index is not None:
                 columns[role] = index
         columns.update(_instrument(table, found))
@@ -253,16 +263,17 @@ def _check_twins(table: Table, parts: dict[str, Part]) -> None:
 
 
 def _instrument(table: Table, found: list[tuple[int, Named]]) -> dict[str, int]:
-    """The column that tells instruments apart, or else the first that names one."""
+    """The column that tells most instruments apart."""
     filled = []
     for index, named in found:
         values = table.columns[index].values
         if named.role == "instrument":
             held = values[values != ""] if values.dtype.kind == "U" else values[np.isfinite(values)]
             if held.size:
-                filled.append((len(np.unique(held)) > 1, index))
-    varying = [index for varies, index in filled if varies]
-    return {"instrument": (varying or [index for _, index in filled])[0]} if filled else {}
+                called = "instr" in table.columns[index].name.casefold()
+                filled.append((len(np.unique(held)), called, -index))
+    # The one that tells most apart: STIS and WFC3 rather than HST; of equals, the first.
+    return {"instrument": -max(filled)[2]} if filled else {}
 
 
 def parts_of(

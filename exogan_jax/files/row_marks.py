@@ -70,15 +70,18 @@ def by_kind(table: Table, reading: Reading) -> list[Reading]:
         kinds = list(dict.fromkeys(str(word) for word in words))
         if not 1 < len(kinds) <= len(words) / 2 or "" in kinds or wavelength is None:
             continue
+        if are_marks(kinds):
+            continue
         of_kind = {kind: words == kind for kind in kinds}
-        if not _OF_KINDS & set(column.name.casefold().split()) and _apart(
-            [wavelength[rows][own] for own in of_kind.values()]
-        ):
+        named = bool(_OF_KINDS & set(column.name.casefold().split()))
+        if not named and _apart([wavelength[rows][own] for own in of_kind.values()]):
             if "instrument" in reading.parts:
                 continue
             note = f"{table.path}: {table.title(index)} is taken for the instrument"
             parts = reading.parts | {"instrument": Part(index, "", "numbers")}
             return [replace(reading, parts=parts, notes=(*reading.notes, note))]
+        if not named and not _beside([wavelength[rows][own] for own in of_kind.values()]):
+            continue  # remarks on some of the bins
         if "instrument" in reading.parts and _same(
             of_kind, table.columns[reading.parts["instrument"].column].values[rows]
         ):
@@ -100,6 +103,19 @@ def _apart(groups: list[np.ndarray]) -> bool:
     """Whether no group of numbers reaches into another's range."""
     ends = sorted((np.nanmin(x), np.nanmax(x)) for x in groups if np.isfinite(x).any())
     return all(one[1] < other[0] for one, other in itertools.pairwise(ends))
+
+
+def _beside(groups: list[np.ndarray]) -> bool:
+    """Whether most of one group's wavelengths lie beside another's, nearer than bins of one
+    spectrum do.
+    """
+    most = max(groups, key=len)
+    few = np.concatenate([x for x in groups if x is not most])
+    own = np.diff(np.sort(most[np.isfinite(most)]))
+    if not own.size or not few.size:
+        return False
+    nearest = np.abs(few[:, None] - most[None]).min(axis=1)
+    return bool(np.mean(nearest < 0.5 * np.median(own)) > 0.5)
 
 
 def _same(of_kind: dict[str, Bool[np.ndarray, " n"]], instrument: np.ndarray) -> bool:

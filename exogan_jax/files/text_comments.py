@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from exogan_jax.files.names import describe
 from exogan_jax.files.text import fail, quoted
 from exogan_jax.files.text_headers import is_header
 from exogan_jax.files.units import DEPTHS, parse_unit, split_unit
 
 _ECLIPSE = re.compile(r"(?i)\beclipse|\boccultation|\bdayside|\bemission spectr")
 _TRANSIT = re.compile(r"(?i)transit|transmission")
+_SEVERAL_SIGMA = re.compile(r"(?i)\b[2-5][\s-]*(?:sigma|σ)")
+_RATIO = re.compile(r"(?i)\br_?p\s*/\s*r_?(?:s|star|\*)(?!\s*\)?\s*(?:\^|\*\*|²|2))")
 _OF_DEPTHS = re.compile(r"(?i)depth|error|unit|rp")
 _UNIT = re.compile(r"(?i)\b(?:per\s?cent|ppm|per\s?mille?)\b|%")
 
@@ -30,7 +33,7 @@ def check_aside(
     """
     plain = {" ".join(line.split()) for _, line, _ in above}
     for number, line, _ in aside:
-        if " ".join(line.split()) not in plain and is_header(line) and any(map(is_header, plain)):
+        if is_header(line) and any(map(is_header, plain)):
             problem = f"{quoted(line)} begins another table"
             fail(path, problem, "give each table a file of its own", number)
 
@@ -53,6 +56,14 @@ def comment_notes(
         if _ECLIPSE.search(line) and not _TRANSIT.search(line):
             notes.append(
                 f"{path}: line {number} speaks of an eclipse; depths are read as transits'"
+            )
+        if _SEVERAL_SIGMA.search(line):
+            notes.append(
+                f"{path}: line {number} speaks of several sigma; errors are read as 1 sigma"
+            )
+        if _RATIO.search(line) and not any(describe(name).role == "rp_rs" for name in names):
+            notes.append(
+                f"{path}: line {number} speaks of Rp/Rs; if that is it, say so by --columns"
             )
         said = _UNIT.search(line) if _OF_DEPTHS.search(line) else None
         unit = parse_unit(re.sub(r"\s", "", said[0])) if said else None

@@ -173,9 +173,12 @@ def _units_below(
     """
     said = [(i, re.sub(r"^units?\s*[:=]\s*", "", x, flags=re.I)) for i, x, _ in below]
     lines = [(i, x) for (i, x), (_, line, _) in zip(said, below, strict=True) if x != line]
-    for number, line in [*said[: int(anywhere)], *lines]:
-        fields = next(_header_fields(line, n), [])
+    for number, line in [*said[:2], *lines] if anywhere else [*said[-1:], *lines]:
+        cut = [[x.strip() for x in line.split(sign)] for sign in "\t,;|"]
+        fields = next((x for x in cut if len(x) == n), next(_header_fields(line, n), []))
         known = [bool(parse_unit(x) or _RADII.fullmatch(x)) for x in fields if x.strip("-")]
+        if not anywhere and not all(known):
+            continue
         if len(fields) == n and 2 * sum(known) >= max(len(known), 1) and sum(known) > 1:
             return [x.strip("-") for x in fields]
         if 1 < len(fields) < n and len(known) == len(fields) and all(known):

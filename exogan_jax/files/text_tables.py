@@ -10,7 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exogan_jax.files.cells import decimal_commas, expanded, joined_ranges, marked, range_ends
+from exogan_jax.files.cells import (
+    decimal_commas,
+    expanded,
+    is_range,
+    joined_ranges,
+    marked,
+    may_be_thousands,
+    range_ends,
+)
 from exogan_jax.files.columns import IGNORED, UNKNOWN
 from exogan_jax.files.names import describe
 from exogan_jax.files.row_marks import MARKED, are_marks
@@ -22,7 +30,7 @@ from exogan_jax.files.text_headers import names_of, split
 _LONGEST_LINE = 20_000  # no row is longer; keeps patterns from running for ever
 _LAYOUT = "give wavelength [um], depth, 1-sigma error and, if you like, bin width [um]"
 # A ; before names, in a line cut by ;, is an empty first name.
-_COMMENT = re.compile(r"^\s*(?:#+|%+|!+|;+(?=\s|$)|;(?![^;]*;)|//+|\\+|\*+(?=\s))\s?")
+_COMMENT = re.compile(r"^\s*(?:#+|%+|!+|;+(?=\s|$)(?!.*;)|;(?![^;]*;)|//+|\\+|\*+(?=\s))\s?")
 _RULE = re.compile(r"[\s|+=:,-]+")  # ----- or |---|---|
 _LATEX_END = re.compile(r"\\\\\s*$")
 _PYRAT_BAY = ["depth", "error", "wavelength(um)", "half_width(um)", "instrument"]
@@ -39,19 +47,29 @@ def _is_data(line: str) -> bool:
 def _holds_numbers(fields: list[str]) -> bool:
     """Whether half of the fields that are not empty are numbers, or stand for some."""
     held = [re.split("[±↑↓]", x)[0].strip("(){} ") for x in fields if x]
-    numbers = [parse_number(x) is not None or range_ends(x) is not None for x in held]
+    numbers = [parse_number(x) is not None or is_range(x) for x in held]
     gaps = sum(x.casefold() in MISSING for x in held)
     return any(numbers) and 2 * (sum(numbers) + gaps) >= len(held)
 
 
 def _delimiter(lines: list[str]) -> str:
     """What separates the fields of all these rows."""
+    found = []
     for delimiter in ("|", ";", "&", "\t", ","):
         if all(delimiter in line.strip() for line in lines):
             counts = {line.count("\t") for line in lines[:50]}
             if delimiter != "\t" or (len(counts) == 1 and max(counts) > 1):
-                return delimiter
-    return ""
+                found.append(delimiter)
+    # A sign may stand in a cell of words, too: what separates leaves the most numbers.
+    return max(found, key=lambda sign: _numbers_between(lines[0], sign), default="")
+
+
+def _numbers_between(line: str, delimiter: str) -> int:
+    """How many fields of a row are numbers, if this separates them."""
+    fields = split(line, delimiter)
+    if delimiter != ",":  # which is the decimal mark then
+        fields = [re.sub(r"(?<=\d),(?=\d)", ".", x) for x in fields]
+    return sum(parse_number(x) is not None for x in fields)
 
 
 class _Lines(NamedTuple):
@@ -63,6 +81,7 @@ class _Lines(NamedTuple):
     depth_unit: str  # that a keyword gives, or ""
     lost: list[int]  # numbers of the rows that are left out
     starred: list[int]  # of rows behind a *, which are left out too
+    between: tuple[int, str] | None  # the first comment between the rows that says something
 
 
 def _sorted_lines(path: Path, lines: list[str]) -> _Lines:
@@ -94,9 +113,9 @@ def _sorted_lines(path: Path, lines: list[str]) -> _Lines:
                 aside.append((number, raw[comment.end() :].strip(), comment[0].strip()))
             else:  # LaTeX has names and units in one line
                 parts = re.split(r"\\\\", raw[comment.end() :])
-                above += [(number, part.strip(), True) for part in parts if part.strip()]
+                above += [(number, part.strip(" "), True) for part in parts if part.strip()]
             continue
-        body = line.partition("#")[0].strip(" ")
+        body = re.sub(r"#(?!\d).*", "", line).strip(" ")  # "visit #1" is a name
         if not rows and not _is_data(body):
             above.append((number, _LATEX_END.sub("", line), False))
             header.add(body)
@@ -114,7 +133,10 @@ def _sorted_lines(path: Path, lines: list[str]) -> _Lines:
     while len(rows) > 1 and not _is_data(rows[-1][1]):
         below.append(rows.pop())
     starred = [number for number, line, sign in aside if sign.startswith("*") and _is_data(line)]
-    return _Lines(above, rows, below[::-1], depth_unit, lost, starred)
+    last = rows[-1][0] if rows else 0
+    said = [(n, x) for n, x, _ in aside if n < last and re.search(r"[^\W\d]{3}", x)]
+    between = next((one for one in said if not _is_data(one[1])), None)
+    return _Lines(above, rows, below[::-1], depth_unit, lost, starred, between)
 
 
 def _passbands(path: Path, rows: list[tuple[int, str]], depths: bool) -> list[tuple[int, str]]:
@@ -132,12 +154,16 @@ def _passbands(path: Path, rows: list[tuple[int, str]], depths: bool) -> list[tu
     return kept
 
 
-def _fields(path: Path, rows: list[tuple[int, str]], delimiter: str) -> list[list[str]]:
+def _fields(
+    path: Path, rows: list[tuple[int, str]], delimiter: str, above: list[tuple[int, str, bool]]
+) -> list[list[str]]:
     """The rows' fields, as many in each."""
     table = [split(line, delimiter) for _, line in rows]
     n = len(table[0])
     ends = [bool(delimiter) and line.endswith(delimiter) for _, line in rows]
-    n += ends[0] and any(len(fields) == n + 1 for fields in table)
+    # A last column that is empty everywhere is one if the header names it.
+    named = bool(delimiter) and any(len(split(x, delimiter)) == n + 1 for _, x, _ in above)
+    n += ends[0] and (any(len(fields) == n + 1 for fields in table) or (all(ends) and named))
     for (number, line), fields, end in zip(rows, table, ends, strict=True):
         if end and len(fields) == n - 1:  # its last field is empty
             fields.append("")
@@ -163,7 +189,8 @@ def _column(
     role = describe(name).role
     stray = 2 * len(wrong) < held and role not in ("instrument", "planet")
     marks = role in MARKED and are_marks(fields)
-    if wrong and not marks and (stray or (name and role not in _TEXT_ROLES)):
+    words = len(wrong) == held and role not in ("wavelength", "error")
+    if wrong and not marks and not words and (stray or (name and role not in _TEXT_ROLES)):
         title = f"column {index + 1}" + (f" ({name})" if name else "")
         problem = f"{title} is {quoted(fields[wrong[0]])}, not a number"
         remedy = "correct it, or put # before a header or comment"
@@ -178,12 +205,6 @@ def _may_be_bins(name: str) -> bool:
     """Whether ranges below this name can be bins: "Pixels" and dates are none."""
     words = set(re.split(r"[\W_]+", name.casefold()))
     return not name or describe(name).role not in (UNKNOWN, IGNORED) or bool(words & _BINS)
-
-
-def _may_be_thousands(table: list[list[str]]) -> bool:
-    """Whether every comma of a table stands before three digits, and behind one to three."""
-    cells = [x for fields in table for x in fields if "," in x]
-    return all(re.fullmatch(r"[1-9]\d{0,2},\d{3}", x) for x in cells)
 
 
 _BINS = frozenset("bin bins range interval band channel passband bandpass wavelengths".split())  # noqa: SIM905
@@ -232,6 +253,9 @@ def text_table(path: Path, content: list[str], sha256: str) -> Table:
     if found.starred:
         listed = ", ".join(map(str, found.starred[:6]))
         notes.append(f"{path}: left out rows marked by * (line {listed})")
+    if found.between:
+        number, line = found.between
+        notes.append(f"{path}: line {number} between the rows says {quoted(line)}")
     if found.below:
         number, line = found.below[0]
         what = f"left out what follows the table (line {number}: {quoted(line)})"
@@ -239,9 +263,9 @@ def text_table(path: Path, content: list[str], sha256: str) -> Table:
     lines = joined_ranges([marked(line) for _, line in rows])
     delimiter = _delimiter(lines)
     rows = [(number, line) for (number, _), line in zip(rows, lines, strict=True)]
-    table, widths = expanded(_fields(path, rows, delimiter))
+    table, widths = expanded(_fields(path, rows, delimiter, found.above))
     if delimiter in (";", "\t", "|", "") and decimal_commas(table):
-        if _may_be_thousands(table):
+        if may_be_thousands(table):
             what = f"{quoted(next(x for x in table[0] if ',' in x))} may be thousands or a decimal"
             fail(path, what, "write numbers with a decimal point and no other sign", rows[0][0])
         table = [[re.sub(r"(?<=\d),(?=\d)", ".", x) for x in fields] for fields in table]

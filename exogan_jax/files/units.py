@@ -30,9 +30,9 @@ SPELLINGS = {
     "cm-1": "cm-1 cm^-1 cm**-1 1/cm 1/cm^1 cm^(-1) kayser cm−1 percm wavenumber",
     "fraction": "1 fraction fractional dimensionless unitless none absolute - -- "
     "(rp/rs)^2 (rp/rs)**2 (rp/rs)2 (rp/r*)^2 (rp/rstar)^2 rp^2/rs^2 rp2/rs2 rprs^2 rprs2",
-    "percent": "% percent percents pct per100 0.01 1e-2 10^-2 10**-2",
-    "per mille": "‰ permille permil ppt partsperthousand 0.001 1e-3 10^-3 10**-3",
-    "ppm": "ppm partspermillion 1e-6 1e-06 10^-6 10**-6 0.000001",
+    "percent": "% percent percents percentage perc pct per100 0.01 1e-2 10^-2 10**-2 10-2 10−2",
+    "per mille": "‰ permille permil ppt partsperthousand 0.001 1e-3 10^-3 10**-3 10-3 10−3",
+    "ppm": "ppm partspermillion 1e-6 1e-06 10^-6 10**-6 10-6 10−6 0.000001",
 }
 _BY_SPELLING = {word: unit for unit, words in SPELLINGS.items() for word in words.split()}
 #: Spellings that count as a unit even without brackets, at the end of a column's name.
@@ -56,6 +56,7 @@ def parse_unit(text: str) -> str | None:
     if plain.startswith("(") and plain.endswith(")") and ")" not in plain[:-1]:
         plain = plain[1:-1]
     plain = re.sub(r"\\(?:mathrm|rm|text\w*)(?![a-z])|^in\s+|[\s$\\{}_]", "", plain)
+    plain = re.sub(r"^[x×*](?=10\W)", "", plain)  # "x 10^-6"
     return _BY_SPELLING.get(plain)
 
 
@@ -65,15 +66,29 @@ def split_unit(name: str) -> tuple[str, str]:
     >>> split_unit("Transit depth (ppm)"), split_unit("wave_um"), split_unit("(Rp/Rs)^2")
     (('Transit depth', 'ppm'), ('wave', 'um'), ('(Rp/Rs)^2', ''))
     """
-    for bracket in reversed(list(re.finditer(r"\(([^()]*)\)|\[([^\[\]]*)\]", name))):
+    brackets = list(re.finditer(r"\(([^()]*)\)|\[([^\[\]]*)\]", name))
+    brackets.sort(key=lambda b: (b[0].strip("()[] ") != "1", b.start()))  # [1] may be a reference
+    for bracket in reversed(brackets):
         content = bracket[1] if bracket[1] is not None else bracket[2]
         rest = (name[: bracket.start()] + " " + name[bracket.end() :]).strip()
-        pieces = [content, *re.split(r"[,;:\s]+", content)]
+        pieces = [content]
+        if not re.search(r"\d", content):  # "0.1 %", "1 sigma"
+            pieces += re.split(r"[,;:\s]+", content)
         for unit in (parse_unit(piece) for piece in pieces if piece.strip()):
             if unit and rest and not re.match(r"\s*(\^|\*\*|²)", name[bracket.end() :]):
                 return rest, unit
-    words = re.split(r"[\s_,/]+", name.strip())
-    if len(words) > 1:
+    glued = re.fullmatch(r"(.*[^\s\d(\[])\s*%", name.strip())
+    if glued:
+        return glued[1], "percent"
+    words = re.split(r"[\s_,/.-]+", name.strip())
+    if len(words) > 1 and words[0].casefold() in ("percent", "pct", "%"):
+        return name.strip()[len(words[0]) :].strip(" _,/.-"), "percent"
+    said = re.search(r"\bin\s+(%|percent|per cent|ppm)(?!\w)", name)
+    if said or name.strip().startswith("%"):
+        word = said[1] if said else "%"
+        return name.replace(said[0] if said else "%", " ").strip(), parse_unit(word) or ""
+    # A number in the brackets makes another unit: (0.1 %), (1/um).
+    if len(words) > 1 and not re.search(r"[(\[][^()\[\]]*\d[^()\[\]]*[)\]]\s*$", name):
         last = re.sub(r"[()\[\]]", "", unicodedata.normalize("NFKC", words[-1])).casefold()
         if last in _IN_NAMES:
             return name[: name.rfind(words[-1])].strip(" _,/") or name, _BY_SPELLING.get(last, "")
