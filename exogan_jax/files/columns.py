@@ -56,8 +56,8 @@ WORDS = {
     "full": "full total whole",
     "delta": "delta δ",
     "wave+min": "lam1 lambda1 wavemin wlmin lambdamin wavelengthmin wavelow wllow waveleft wlstart",
-    "wave+max": "lam2 lambda2 wavemax wlmax lambdamax wavelengthmax wavehigh wlhigh waveright wlend "
-    "wlupp",
+    "wave+max": "lam2 lambda2 wavemax wlmax lambdamax wavelengthmax wavehigh wlhigh waveright "
+    "wlend wlupp",
     "min": "min minimum from blue",
     "max": "max maximum to red",
     "edge+min": "start begin left",

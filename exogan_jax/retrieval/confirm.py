@@ -89,7 +89,9 @@ def exact(answer: Answer, bins: Bins, physics: ForwardModel) -> Answer:
     """The same samples with the weights of the exact posterior."""
     true = true_depths(physics, answer.samples, bins)
     found = missed(true, bins)
-    better = reweigh(answer.weights, answer.energy.astype(np.float64) - found.energy)
+    with np.errstate(invalid="ignore"):  # infinite both, where there is no such planet
+        log_ratio = answer.energy.astype(np.float64) - found.energy
+    better = reweigh(answer.weights, log_ratio)
     # The samples are worth fewer independent ones than there are.
     error = better.error * np.sqrt(len(found.energy) / max(answer.size, 1.0))
     size = answer.size * better.efficiency

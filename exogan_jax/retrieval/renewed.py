@@ -48,7 +48,8 @@ def renewed(key: jax.Array, fast: Answer, weighted: Answer, problem: Problem) ->
         if power == 1:
             last += 1
         else:
-            log_ratio = samples.energy - samples.true_energy
+            with np.errstate(invalid="ignore"):  # infinite both, where there is no such planet
+                log_ratio = samples.energy - samples.true_energy
             step = largest_power(log_ratio, 1 - power, _LEFT)
             better = reweigh(weights, powered(log_ratio, step))
             if step == 0 or rounds == _POWERS or better.efficiency == 0:
