@@ -48,10 +48,6 @@ _NO_ERROR = re.compile(
 _LATEX = re.compile(r"\\(?:mathrm|mathit|rm|it|text\w*|,|;|!|left|right)(?![a-z])\s*")
 
 
-#: The Exoplanet Archive's columns, whose unit its files may leave out.
-_ARCHIVE_PERCENT = ("pl_trandep", "plntransdep")
-
-
 class Named(NamedTuple):
     """What a column's name says."""
 
@@ -222,8 +218,6 @@ def describe(name: str) -> Named:
         foreign = "" if unit else _foreign_unit(name, bare)
         if foreign:
             return Named(role, "", foreign, "")
-        if not unit and exact.startswith(_ARCHIVE_PERCENT):
-            unit = "percent"
     of = ""
     if role.startswith("error"):
         squared = bool({"squared", "sq", "square"} & set(words))

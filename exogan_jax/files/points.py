@@ -84,7 +84,9 @@ def _kept_rows(table: Table, reading: Reading, notes: list[str]) -> np.ndarray:
                 notes.append(f"{table.path}: {column} would flag every row, and is not used")
             else:
                 title = table.title(reading.parts[role].column, role)
-                if 2 * (bad & keep).sum() > keep.sum() and not reading.settled:
+                # Of a mask alone, 1 may be what is kept.
+                doubtful = "mask" in title.casefold() and 2 * (bad & keep).sum() > keep.sum()
+                if doubtful and not reading.settled:
                     what = f"{title} would leave {(keep & ~bad).sum()} of {keep.sum()} rows"
                     other = "good" if role == "quality" else "quality"
                     remedy = f"say what it is by --columns: {role}, {other} (the opposite) or -"
@@ -108,6 +110,12 @@ def _is_code(values: np.ndarray, keep: np.ndarray) -> np.ndarray:
     return code & far
 
 
+def _is_archives(table: Table, column: int) -> bool:
+    """Whether a column is called as the Exoplanet Archive calls its transit depths."""
+    name = table.columns[column].name.casefold().replace("_", "")
+    return name.startswith(("pltrandep", "plntransdep"))
+
+
 def _depth_unit(
     table: Table, reading: Reading, role: str, value: np.ndarray, error: np.ndarray, row: int
 ) -> str:
@@ -124,6 +132,8 @@ def _depth_unit(
         what = f"{title} is {value[row]:g}, not positive"
         table.fail(what, "give the whole (Rp/Rs)^2, not a difference", row)
     fits = depth_units(value, error)
+    if "percent" in fits and _is_archives(table, column):
+        return "percent"
     if len(fits) == 1:
         return fits[0]
     names = ", ".join(fits) if fits else "no unit"
@@ -144,6 +154,33 @@ def _are_bounds(value: np.ndarray, low: np.ndarray, up: np.ndarray) -> bool:
     """Whether columns named lower and upper are the ends of an interval about the depths."""
     around = np.all(up >= value) and np.all(low <= value) and np.median(up) > np.median(value)
     return bool(around and np.median(low) > 0.5 * np.median(value))
+
+
+def _value_notes(
+    table: Table, reading: Reading, units: dict[str, str], value: np.ndarray
+) -> list[str]:
+    """What is doubtful about the units of depths and of their errors."""
+    notes: list[str] = []
+    part = reading.parts.get("depth")
+    if part is None:
+        return notes
+    title, unit = table.title(part.column, "depth"), units["depth"]
+    if not part.unit and 0.04 < np.median(value) < 0.32:
+        notes.append(
+            f"{table.path}: {title} has no unit and is {value[0]:.3g}, read in {unit}; if it is "
+            "Rp/Rs, say --columns rp_rs"
+        )
+    if not part.unit and unit != "percent" and _is_archives(table, part.column):
+        notes.append(
+            f"{table.path}: the Exoplanet Archive gives {title} in percent; here it has no unit, "
+            f"and is read in {unit} (--units depth=percent)"
+        )
+    if unit != "percent" and "percent" in (units.get(r) for r in VALUE_ROLES if r != "depth"):
+        notes.append(
+            f"{table.path}: errors in percent beside depths in {unit} are read as shares of the "
+            "star's light, not of the depth"
+        )
+    return notes
 
 
 def _values(
@@ -196,17 +233,7 @@ def _values(
     for side, raw in errors.items():
         units[side] = parts[side].unit or units[role]
         converted[side] = to_fraction(raw, units[side])
-    if role == "depth" and not parts[role].unit and 0.04 < np.median(value) < 0.32:
-        notes.append(
-            f"{table.path}: {table.title(parts[role].column, role)} has no unit and is "
-            f"{value[0]:.3g}, read in {units[role]}; if it is Rp/Rs, say --columns rp_rs"
-        )
-    shares = [side for side in sides if units[side] == "percent" != units[role]]
-    if shares:
-        notes.append(
-            f"{table.path}: errors in percent beside depths in {units[role]} are read as shares of "
-            "the star's light, not of the depth"
-        )
+    notes += _value_notes(table, reading, units, value)
     if role == "rp_rs":
         converted = {side: 2 * np.abs(depth) * error for side, error in converted.items()}
         depth = np.sign(depth) * depth**2

@@ -179,7 +179,8 @@ def _units_below(
         known = [bool(parse_unit(x) or _RADII.fullmatch(x)) for x in fields if x.strip("-")]
         if not anywhere and not all(known):
             continue
-        if len(fields) == n and 2 * sum(known) >= max(len(known), 1) and sum(known) > 1:
+        units = bool(known) and (all(known) or (2 * sum(known) >= len(known) and sum(known) > 1))
+        if len(fields) == n and units:
             return [x.strip("-") for x in fields]
         if 1 < len(fields) < n and len(known) == len(fields) and all(known):
             problem = f"gives units of {len(fields)} columns, but there are {n}"

@@ -73,6 +73,7 @@ def quotes(results: Mapping[str, Any]) -> list[Quote]:
         Quote(tutorial, f"Of {catalogue['n']:,} planets"),
         Quote(tutorial, f"hold {inside[0]} of the truths, 95 % intervals {inside[1]}"),
         Quote(tutorial, f"{catalogue['a_second']:.1f} spectra a second"),
+        Quote(tutorial, f"a million spectra take {1e6 / catalogue['a_second'] / 3600:.0f} hours"),
     ]
 
 
