@@ -77,7 +77,7 @@ FILES = {
     "the archive's per cent": (
         "CENTRALWAVELNG,PL_TRANDEP,PL_TRANDEPERR1,PL_TRANDEPERR2\n"
         + rows(W, 100 * DEPTH, 100 * ERROR, -100 * ERROR),
-        np.ones(12, bool),
+        "which can be in percent or per mille",
     ),
     "powers of ten": ("wl,depth (10^-4),error (10^-4)\n" + rows(W, 1e4 * DEPTH, 1e4 * ERROR), "in '10^-4', which is no unit"),
     "times 10^4": ("wl,depth x10^4,error x10^4\n" + rows(W, 1e4 * DEPTH, 1e4 * ERROR), "in 'x10^4', which is no unit"),
@@ -152,6 +152,10 @@ def test_text(tmp_path, name):
         ("# Depth and error in percent\nwl,depth,err\n" + PLAIN, "line 1 speaks of percent"),
         ("# errors are 2 sigma\nwl,depth,err\n" + PLAIN, "line 1 speaks of several sigma"),
         ("# depth is Rp/Rs\nwl,depth,err\n" + PLAIN, "line 1 speaks of Rp/Rs"),
+        (
+            "CENTRALWAVELNG,PL_TRANDEP,PL_TRANDEPERR1\n" + rows(W, 2 * DEPTH, 9 * ERROR),
+            "the Exoplanet Archive gives column 2 (PL_TRANDEP) in percent",
+        ),
         ("wl,depth (ppm),err (%)\n" + rows(W, 1e6 * DEPTH, 100 * ERROR), "not of the depth"),
         ("wl,depth,err\n" + rows(W, RATIO, 5 * ERROR), "if it is Rp/Rs, say --columns rp_rs"),
         ("wl,depth,photon_err\n" + PLAIN, "column 3 (photon_err) is taken for the errors"),

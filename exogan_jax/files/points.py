@@ -132,8 +132,6 @@ def _depth_unit(
         what = f"{title} is {value[row]:g}, not positive"
         table.fail(what, "give the whole (Rp/Rs)^2, not a difference", row)
     fits = depth_units(value, error)
-    if "percent" in fits and _is_archives(table, column):
-        return "percent"
     if len(fits) == 1:
         return fits[0]
     names = ", ".join(fits) if fits else "no unit"
