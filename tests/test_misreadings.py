@@ -118,6 +118,11 @@ FILES = {
     "a glued sign": ("wl (um),Depth%,Error%\n" + rows(W, 100 * DEPTH, 100 * ERROR), np.ones(12, bool)),
     "squares in words": ("wl,Radius ratio squared,Radius ratio squared error\n" + rows(W, DEPTH, ERROR), np.ones(12, bool)),
     "x beside wavelengths": ("x,wavelength,depth,err\n" + rows(np.arange(12) + 5.0, W, DEPTH, ERROR), np.ones(12, bool)),
+    "a number called lambda": (
+        "lambda,wavelength (um),depth,err\n" + rows(np.arange(12) + 1.0, W, DEPTH, ERROR),
+        np.ones(12, bool),
+    ),
+    "a sign": ("wl,sign,depth,err\n" + rows(W, every("", "<"), DEPTH, ERROR), OTHER),
     "excluded": ("wl,depth,err,excluded\n" + rows(W, DEPTH, ERROR, every("False", "True")), OTHER),
     "signs in words": ("wl,depth,err,reference\n" + rows(W, DEPTH, ERROR, ["Fisher & Heng; 2018"] * 12), np.ones(12, bool)),
     "an empty last column": ("wl (um),Depth,Error,Notes\n" + rows(W, DEPTH, ERROR, [""] * 12), np.ones(12, bool)),

@@ -83,7 +83,7 @@ WORDS = {
     "sigmaup errorup errorupper errorplus errorpos ep eup",
     "error+low": "errneg errlow errlo errlower errminus errm errdown uncdown unclow unclower "
     "sigmalow errorlow errorlower errorminus errorneg em elow",
-    "limit": "trandeplim plntransdeplim plnratrorlim lim ulim",
+    "limit": "trandeplim plntransdeplim plnratrorlim lim ulim sign",
     "instrument": "instrument instruments inst instr instname instrname instrumentname detector "
     "detectors det grating disperser mode telescope facility dataset observatory nrs grism setup "
     "configuration visit visits epoch",

@@ -80,8 +80,9 @@ def _unit(table: Table, index: int, role: str, named: Named) -> str:
 
 def _first(table: Table, found: list[tuple[int, Named]], role: str, label: str) -> int | None:
     """The first column of this role: one with the label, or else one without."""
-    # An x, where nothing says wavelength.
-    found = sorted(found, key=lambda one: table.columns[one[0]].name.casefold() == "x")
+    # An x, where nothing says wavelength; a column without a unit, where none has one.
+    names = [column.name.casefold() for column in table.columns]
+    found = sorted(found, key=lambda one: (names[one[0]] == "x", not one[1].unit))
     for wanted in dict.fromkeys((label, "")):
         for index, named in found:
             if named.role == role and named.label.casefold() == wanted.casefold():
