@@ -84,6 +84,11 @@ def decimal_commas(rows: list[list[str]]) -> bool:
     return bool(commas) and (not points or 2 * commas >= len(flat))
 
 
+def with_point(field: str) -> str:
+    """A number with a point in the place of a decimal comma."""
+    return re.sub(r"(?<=\d),(?=\d)", ".", field)
+
+
 def is_range(field: str) -> bool:
     """Whether a field is a bin, from low to high: 10-6 is a unit."""
     ends = range_ends(field)

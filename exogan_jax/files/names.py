@@ -41,7 +41,7 @@ _NO_LENGTH = re.compile(
 #: What stands beside depths and is no 1-sigma error: variances, several sigma, shares; and logs.
 _NO_ERROR = re.compile(
     r"(?:\bsigma|\bsig|σ|\berr(?:or)?s?|\bunc\w*)\s*(?:\^|\*\*)\s*2|σ²|\bi?n?v?var\b|\bvariances?\b|"
-    r"\berr(?:or)?s?\s+(?:sq|squared)\b|\b9[059]\b|(?<=err)9[059]\b|\b1\.96\b|\b9[05]\s*%|\b(?:two|three)[\s-]*sigma|\b2s\b|"
+    r"\berr(?:or)?s?\s+(?:sq|squared)\b|\b9[059]\b|(?<=err)9[059]\b|\b1\.96\b|\b(?:two|three)[\s-]*sigma|\b2s\b|"
     r"\bweights?\b|\b[2-9](?:\.0)?[\s-]*(?:sigma|sig\b|σ)|\bfractional\b|\blog(?:10)?\b|\bln\b",
     re.IGNORECASE,
 )

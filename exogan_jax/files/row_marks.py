@@ -63,24 +63,25 @@ def by_kind(table: Table, reading: Reading) -> list[Reading]:
     used = {part.column for part in reading.parts.values()}
     rows = np.arange(len(table.rows)) if reading.rows is None else reading.rows
     wavelength = _positions(table, reading)
+    if wavelength is None:
+        return [reading]
     for index, column in enumerate(table.columns):
         if index in used or column.numeric or describe(column.name).role != UNKNOWN:
             continue
         words = column.values[rows]
         kinds = list(dict.fromkeys(str(word) for word in words))
-        if not 1 < len(kinds) <= len(words) / 2 or "" in kinds or wavelength is None:
-            continue
-        if are_marks(kinds):
+        if not 1 < len(kinds) <= len(words) / 2 or "" in kinds or are_marks(kinds):
             continue
         of_kind = {kind: words == kind for kind in kinds}
+        groups = [wavelength[rows][own] for own in of_kind.values()]
         named = bool(_OF_KINDS & set(column.name.casefold().split()))
-        if not named and _apart([wavelength[rows][own] for own in of_kind.values()]):
+        if not named and _apart(groups):
             if "instrument" in reading.parts:
                 continue
             note = f"{table.path}: {table.title(index)} is taken for the instrument"
             parts = reading.parts | {"instrument": Part(index, "", "numbers")}
             return [replace(reading, parts=parts, notes=(*reading.notes, note))]
-        if not named and not _beside([wavelength[rows][own] for own in of_kind.values()]):
+        if not named and not _beside(groups):
             continue  # remarks on some of the bins
         if "instrument" in reading.parts and _same(
             of_kind, table.columns[reading.parts["instrument"].column].values[rows]

@@ -31,9 +31,10 @@ def check_aside(
     Raises:
       SpectrumError: a line names the columns of another table.
     """
-    plain = {" ".join(line.split()) for _, line, _ in above}
+    if not any(is_header(line) for _, line, _ in above):
+        return
     for number, line, _ in aside:
-        if is_header(line) and any(map(is_header, plain)):
+        if is_header(line):
             problem = f"{quoted(line)} begins another table"
             fail(path, problem, "give each table a file of its own", number)
 

@@ -162,22 +162,23 @@ def _with_errors(names: list[str], widths: list[int]) -> list[str]:
     return out
 
 
-def _units_below(
-    path: Path, below: list[tuple[int, str, bool]], n: int, anywhere: bool = True
+def _units_beside(
+    path: Path, lines: list[tuple[int, str, bool]], n: int, below: bool = True
 ) -> list[str]:
-    """Units of n columns in the line below their names, or in one that begins with "units:"; "" of
-    columns that have none. What is no unit stands as it is: it matters where the column is used.
+    """Units of n columns in one of the two lines below their names or the one above, where all
+    fields must be units, or in one that begins with "units:"; "" of columns that have none. What is
+    no unit stands as it is: it matters where the column is used.
 
     Raises:
       SpectrumError: the line gives units of fewer columns.
     """
-    said = [(i, re.sub(r"^units?\s*[:=]\s*", "", x, flags=re.I)) for i, x, _ in below]
-    lines = [(i, x) for (i, x), (_, line, _) in zip(said, below, strict=True) if x != line]
-    for number, line in [*said[:2], *lines] if anywhere else [*said[-1:], *lines]:
+    said = [(i, re.sub(r"^units?\s*[:=]\s*", "", x, flags=re.I)) for i, x, _ in lines]
+    marked = [(i, x) for (i, x), (_, line, _) in zip(said, lines, strict=True) if x != line]
+    for number, line in [*(said[:2] if below else said[-1:]), *marked]:
         cut = [[x.strip() for x in line.split(sign)] for sign in "\t,;|"]
         fields = next((x for x in cut if len(x) == n), next(_header_fields(line, n), []))
         known = [bool(parse_unit(x) or _RADII.fullmatch(x)) for x in fields if x.strip("-")]
-        if not anywhere and not all(known):
+        if not below and not all(known):
             continue
         units = bool(known) and (all(known) or (2 * sum(known) >= len(known) and sum(known) > 1))
         if len(fields) == n and units:
@@ -227,9 +228,9 @@ def names_of(
             best = (*found, i)
     if best[1]:
         names = best[1] + [""] * (n - len(best[1]))
-        units = _units_below(path, before[best[2] + 1 :], n)
-        if not any(units):  # above the names, only if it says so
-            units = _units_below(path, before[: best[2]], n, anywhere=False)
+        units = _units_beside(path, before[best[2] + 1 :], n)
+        if not any(units):
+            units = _units_beside(path, before[: best[2]], n, below=False)
         described = _described([line for _, line, comment in before if comment])
         return names, [
             unit or ("" if split_unit(name)[1] else described.get(name.casefold(), ""))

@@ -18,6 +18,7 @@ from exogan_jax.files.cells import (
     marked,
     may_be_thousands,
     range_ends,
+    with_point,
 )
 from exogan_jax.files.columns import IGNORED, UNKNOWN
 from exogan_jax.files.names import describe
@@ -56,10 +57,11 @@ def _delimiter(lines: list[str]) -> str:
     """What separates the fields of all these rows."""
     found = []
     for delimiter in ("|", ";", "&", "\t", ","):
-        if all(delimiter in line.strip() for line in lines):
-            counts = {line.count("\t") for line in lines[:50]}
-            if delimiter != "\t" or (len(counts) == 1 and max(counts) > 1):
-                found.append(delimiter)
+        if not all(delimiter in line.strip() for line in lines):
+            continue
+        counts = {line.count(delimiter) for line in lines[:50]}
+        if delimiter != "\t" or (len(counts) == 1 and max(counts) > 1):
+            found.append(delimiter)
     # A sign may stand in a cell of words, too: what separates leaves the most numbers.
     return max(found, key=lambda sign: _numbers_between(lines[0], sign), default="")
 
@@ -68,7 +70,7 @@ def _numbers_between(line: str, delimiter: str) -> int:
     """How many fields of a row are numbers, if this separates them."""
     fields = split(line, delimiter)
     if delimiter != ",":  # which is the decimal mark then
-        fields = [re.sub(r"(?<=\d),(?=\d)", ".", x) for x in fields]
+        fields = [with_point(x) for x in fields]
     return sum(parse_number(x) is not None for x in fields)
 
 
@@ -97,9 +99,7 @@ def _sorted_lines(path: Path, lines: list[str]) -> _Lines:
             fail(path, f"{len(raw)} characters", "give a table with a row a line", number)
         # Tabs at the ends of a row are empty cells.
         line = raw.replace("\N{MINUS SIGN}", "-").strip(" \r\n\f\v")
-        if not line.strip():
-            continue
-        if not line or _RULE.fullmatch(_COMMENT.sub("", line)):
+        if not line.strip() or _RULE.fullmatch(_COMMENT.sub("", line)):
             continue
         if line.startswith("@"):  # Pyrat Bay's keywords; the value is on the next line
             keyword = line
@@ -268,7 +268,7 @@ def text_table(path: Path, content: list[str], sha256: str) -> Table:
         if may_be_thousands(table):
             what = f"{quoted(next(x for x in table[0] if ',' in x))} may be thousands or a decimal"
             fail(path, what, "write numbers with a decimal point and no other sign", rows[0][0])
-        table = [[re.sub(r"(?<=\d),(?=\d)", ".", x) for x in fields] for fields in table]
+        table = [[with_point(x) for x in fields] for fields in table]
         notes.append(f"{path}: commas are taken for decimal marks")
     n = len(table[0])
     numbers = [number for number, _ in rows]
