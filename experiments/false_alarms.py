@@ -1,25 +1,29 @@
 """How well the flags tell what a model knows from what it does not.
 
-python -m experiments.false_alarms [--model NAME] [--n 200] [--strange 60] [--seed S]
+python -m experiments.false_alarms --out FILE [--model NAME] [--n 200] [--strange 60] [--seed S]
 
 Planets of the model's own world, seen by a PRISM-like (0.6-5.3 um, 30 ppm) and a WFC3-like
 instrument (1.1-1.7 um, 50 ppm) in turn, both at R = 100, should have no flag that is wrong; inputs
 from elsewhere should have one (`STRANGE`). A flag of a planet of the world is not wrong where it is
 true: `at_bound` of a parameter within 2 % of that bound; `featureless` and `uninformative` where
-the features of the true spectrum have a chi-square below 40. Everything else counts.
+the features of the true spectrum have a chi-square below 40. Everything else counts. The flags of
+each input are written to FILE as they come; if killed, it goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Float
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from exogan_jax.api import retrieve
@@ -133,13 +137,37 @@ def is_wrong(flag: str, case: Case, parameters: Parameters) -> bool:
     return not (kind in ("featureless", "uninformative") and case.features < FAINT)
 
 
-def judged(made: Sequence[Case], model: Model, physics: ForwardModel, chunk: int) -> list[str]:
-    """The flags of each case."""
-    flags = [""] * len(made)
-    for name in INSTRUMENTS:
-        rows = [i for i, case in enumerate(made) if case.instrument == name]
-        if not rows:
-            continue
+def written(path: Path, settings: dict[str, Any]) -> dict[int, str]:
+    """Flags by input that a file has, which is begun if it is not there.
+
+    Raises:
+      SystemExit: it is of other settings.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(settings) + "\n")
+    first, *lines = path.read_text().splitlines()
+    if json.loads(first) != settings:
+        raise SystemExit(f"{path}: of other settings, {first}; choose another file")
+    rows = [json.loads(line) for line in lines]
+    return {row["input"]: row["flags"] for row in rows}
+
+
+def judged(
+    made: Sequence[Case],
+    model: Model,
+    physics: ForwardModel,
+    flags: dict[int, str],
+    path: Path,
+    chunk: int,
+) -> list[str]:
+    """The flags of each case, but for those that are known; what is found is added to `path`."""
+    left = {
+        name: [i for i, x in enumerate(made) if x.instrument == name and i not in flags]
+        for name in INSTRUMENTS
+    }
+    parts = [rows[i : i + chunk] for rows in left.values() for i in range(0, len(rows), chunk)]
+    for rows in track(parts, description="retrieving"):
         result = retrieve(
             [made[i].observation for i in rows],
             model,
@@ -147,9 +175,12 @@ def judged(made: Sequence[Case], model: Model, physics: ForwardModel, chunk: int
             physics=physics,
             chunk=chunk,
         )
-        for i, found in zip(rows, result.flags, strict=True):
-            flags[i] = found
-    return flags
+        with path.open("a") as file:
+            for i, found in zip(rows, result.flags, strict=True):
+                flags[i] = found
+                row = {"input": i, "kind": made[i].kind, "flags": found}
+                file.write(json.dumps(row) + "\n")
+    return [flags[i] for i in range(len(made))]
 
 
 def report(made: Sequence[Case], flags: Sequence[str], parameters: Parameters) -> Table:
@@ -175,6 +206,7 @@ def report(made: Sequence[Case], flags: Sequence[str], parameters: Parameters) -
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--out", type=Path, required=True, help="file of the flags, .jsonl")
     parser.add_argument("--model", help="shipped name or file; default: the shipped default")
     parser.add_argument("--n", type=int, default=200, help="planets of the model's world")
     parser.add_argument("--strange", type=int, default=60, help="inputs from elsewhere")
@@ -186,7 +218,9 @@ def main(argv: list[str] | None = None) -> None:
     for k, kind in enumerate(STRANGE):
         n = args.strange // len(STRANGE)
         made += cases(kind, n, physics, args.seed + k + 1) if n else []
-    flags = judged(made, model, physics, args.chunk)
+    settings = {k: getattr(args, k) for k in ("n", "strange", "seed")} | {"model": model.name}
+    known = written(args.out, settings)
+    flags = judged(made, model, physics, known, args.out, args.chunk)
     console = Console()
     console.print(report(made, flags, physics.parameters))
     pairs = list(zip(made, flags, strict=True))

@@ -99,11 +99,11 @@ def test_progress_counts_observations(model):
 
 def test_another_seed_or_name_of_the_model_compiles_nothing(model):
     retrieve(observation(N), model, seed=1, **OPTIONS)
-    compiled = retrieve_all._cache_size()
+    compiled = retrieve_all.program._cache_size()
     # Nor do other wavelengths of about as many bins.
     fewer = Observation(*(x[1:-2] for x in observation(N)[:4]))
     retrieve(fewer, replace(model, name="another"), seed=2, **OPTIONS)
-    assert retrieve_all._cache_size() == compiled
+    assert retrieve_all.program._cache_size() == compiled
 
 
 def test_an_encoder_starts_where_it_says(model):

@@ -12,7 +12,16 @@ from exogan_jax.layout import PUBLISHED
 from exogan_jax.physics.forward import simulate
 from exogan_jax.physics.problem import problem_model
 from experiments import false_alarms
-from experiments.false_alarms import INSTRUMENTS, STRANGE, Case, cases, is_wrong, report
+from experiments.false_alarms import (
+    INSTRUMENTS,
+    STRANGE,
+    Case,
+    cases,
+    is_wrong,
+    judged,
+    report,
+    written,
+)
 
 PARAMETERS = PUBLISHED.parameters
 MASS, TEMPERATURE = PARAMETERS.index("planet_mass"), PARAMETERS.index("temperature")
@@ -102,14 +111,24 @@ def test_report_counts_kinds_and_what_is_wrong():
     assert "50 K │ 1 │ 1 │ at_bound:temperature 1" in text
 
 
-def test_each_instrument_is_retrieved_by_itself(monkeypatch, physics, plain):
+def test_each_instrument_is_retrieved_by_itself_and_once(monkeypatch, physics, plain, tmp_path):
     seen = []
 
     def retrieve(observations, model, *, names, **rest):
         seen.append([len(o.depth) for o in observations])
+        if len(seen) == 2:
+            raise KeyboardInterrupt
         return type("Result", (), {"flags": tuple(f"of {name}" for name in names)})
 
     monkeypatch.setattr(false_alarms, "retrieve", retrieve)
-    flags = false_alarms.judged(plain, None, physics, 2)
-    assert flags == [f"of inside {i}" for i in range(4)]
-    assert seen == [[217, 217], [43, 43]]
+    path = tmp_path / "new" / "flags.jsonl"
+    assert written(path, {"n": 4}) == {}
+    with pytest.raises(KeyboardInterrupt):
+        judged(plain, None, physics, {}, path, 2)
+    known = written(path, {"n": 4})
+    assert known == {0: "of inside 0", 2: "of inside 2"}
+    assert judged(plain, None, physics, known, path, 2) == [f"of inside {i}" for i in range(4)]
+    assert seen == [[217, 217], [43, 43], [43, 43]]
+    assert list(written(path, {"n": 4})) == [0, 2, 1, 3]
+    with pytest.raises(SystemExit, match="of other settings"):
+        written(path, {"n": 5})

@@ -317,13 +317,13 @@ def test_each_observation_has_its_own_and_nothing_recompiles(model):
     observations, names = [observe(seed) for seed in range(3)], list("abc")
     mass = {"temperature": "1500+-30", "radius": 1.2}
     retrieve(observations, model, names=names, **SHORT)
-    compiled = retrieve_all._cache_size()
+    compiled = retrieve_all.program._cache_size()
     own = retrieve(
         observations, model, names=names, priors=[None, mass, {"h2o": "-5..-4"}], **SHORT
     )
     same = retrieve(observations, model, names=names, priors=mass, **SHORT)
     none = retrieve(observations, model, names=names, **SHORT)
-    assert retrieve_all._cache_size() == compiled
+    assert retrieve_all.program._cache_size() == compiled
     np.testing.assert_array_equal(own[0].samples, none[0].samples)
     np.testing.assert_array_equal(own[1].samples, same[1].samples)
     assert np.any(own[2].samples != none[2].samples)

@@ -132,15 +132,15 @@ def test_neighbours_change_nothing(near):
 
 def test_what_draws_do_not_tell_a_chain_does_or_the_encoder_is_believed(near):
     few = FAST | FEW
-    before = retrieve_all._cache_size()
+    before = retrieve_all.program._cache_size()
     chained = retrieve(observe(0), near, **few)[0]
-    assert retrieve_all._cache_size() == before + 1 and chained.acceptance > 0.1
+    assert retrieve_all.program._cache_size() == before + 1 and chained.acceptance > 0.1
     assert "not_weighted" not in chained.flags
     quickly = retrieve(observe(0), near, **FAST)[0]
     error = chained.loss.std() * (2 / quickly.effective_sample_size) ** 0.5
     assert abs(chained.loss.mean() - quickly.loss.mean()) < 4 * error
     own = retrieve(observe(0), near, chain=False, **few)[0]
-    assert retrieve_all._cache_size() == before + 1 and np.isnan(own.acceptance)
+    assert retrieve_all.program._cache_size() == before + 1 and np.isnan(own.acceptance)
     assert own.flags == "not_weighted"
     assert np.isnan(own.log_evidence) and np.isnan(own.predictive_p)
     # As the encoder says: a sigma off, and 1.7 times as wide, the flow aside.

@@ -15,6 +15,7 @@ import numpy as np
 from exogan_jax.gan.model import Model
 from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.retrieval.compared import Target
+from exogan_jax.retrieval.compiled import Lightly
 from exogan_jax.retrieval.confirm import Answer, exact, generators
 from exogan_jax.retrieval.diagnostics import divergences
 from exogan_jax.retrieval.fitting import Summary, retrieve_one
@@ -47,7 +48,7 @@ def keys_of(names: Sequence[str], seed: int) -> jax.Array:
     return jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(digest)
 
 
-@partial(jax.jit, static_argnames="settings")
+@partial(Lightly, static="settings")
 def retrieve_all(keys: jax.Array, model: Model, targets: Target, *, settings: Settings) -> Summary:
     """Summaries of targets, stacked: `fitting.retrieve_one` of each."""
     return jax.vmap(lambda key, target: retrieve_one(key, model, target, settings))(keys, targets)

@@ -23,6 +23,7 @@ from exogan_jax.gan.model import Model
 from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.retrieval import ensemble
 from exogan_jax.retrieval.compared import LIKELIHOODS, Target
+from exogan_jax.retrieval.compiled import Lightly
 from exogan_jax.retrieval.fitting import drawn_at
 from exogan_jax.retrieval.forward_check import true_depths
 from exogan_jax.retrieval.latent_prior import latent_at, log_weight
@@ -73,7 +74,7 @@ class Walked(NamedTuple):
     ended: Float[Array, " n"]
 
 
-@partial(jax.jit, static_argnames="settings")
+@partial(Lightly, static="settings")
 def _walk(
     key: Array,
     model: Model,
