@@ -48,8 +48,22 @@ def _each(args: argparse.Namespace, write: Callable[..., Path]) -> int:
 
 
 def export(args: argparse.Namespace) -> int:
-    """Writes posterior.nc and fit.ecsv of each; returns the exit status."""
-    return _each(args, export_files)
+    """Writes posterior.nc and fit.ecsv of each, or a copy of the store; returns the exit status."""
+    return _each(args, export_files) if args.zarr is None else _copy(args)
+
+
+def _copy(args: argparse.Namespace) -> int:
+    from exogan_jax.files.remote import copy_results
+
+    try:
+        names = _names(find_results(args.out), args.names)
+        new = copy_results(args.out, names, args.zarr)
+    except FileNotFoundError as error:
+        raise UserError(error) from None
+    except (ImportError, ValueError, OSError) as error:  # what fsspec's many parts raise
+        raise UserError(f"--zarr {args.zarr}: {error}") from None
+    print(f"{args.zarr}: {len(names)} spectra, {new} of them new")
+    return 0
 
 
 def plot(args: argparse.Namespace) -> int:

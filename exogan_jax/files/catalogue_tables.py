@@ -4,6 +4,7 @@
     FITS     columns of arrays, of one length or of variable ones, in a binary table
     NetCDF   variables along `spectrum`, those of the points along another dimension too (or along
              that alone, where all spectra share them); shorter ones are filled up with NaN
+    TFDS     a dataset's folder, see `catalogue_tfds`
 
 Columns of one value a row are the spectrum's: `name`, and those of `planets_table`. The others are
 its table, which is read as one of a file of its own: by names, units and numbers.
@@ -22,6 +23,7 @@ import numpy as np
 from astropy.table import Table as AstropyTable
 
 from exogan_jax.files.astropy_tables import check_yaml
+from exogan_jax.files.catalogue_tfds import is_tfds, tfds_table
 from exogan_jax.files.planets_table import Planet, planet_of, planets_of, with_planet
 from exogan_jax.files.spectra import Spectrum, reading_sha256, spectrum_of_table
 from exogan_jax.files.splitting import split_at
@@ -80,23 +82,30 @@ def read_catalogue(path: str | os.PathLike[str]) -> list[CatalogueRow]:
       SpectrumError: no such file, or not a table of spectra; names the row and the remedy.
     """
     path = Path(path)
+    form = "TFDS" if is_tfds(path) else _form(path)
+    readers = {"FITS": _fits, "ECSV": _ecsv, "NetCDF": _netcdf, "TFDS": tfds_table}
     try:
-        with path.open("rb") as file:
-            begin = file.read(8)
-    except OSError as error:
-        fail(path, str(error.strerror).lower(), "check the path")
-    form = next((form for magic, form in _MAGIC.items() if begin.startswith(magic[:8])), None)
-    if begin.startswith(b"CDF"):
-        form = "NetCDF"
-    if form is None:
-        fail(path, "neither ECSV, FITS nor NetCDF", _REMEDY)
-    try:
-        table = {"FITS": _fits, "ECSV": _ecsv, "NetCDF": _netcdf}[form](path)
+        table = readers[form](path)
     except SpectrumError:
         raise
     except Exception as error:  # astropy and xarray raise many kinds
         fail(path, f"a damaged {form} file ({' '.join(str(error).split())[:120]})", "make it again")
     return _rows(path, table, form)
+
+
+def _form(path: Path) -> str:
+    """What a file begins like."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(8)
+    except OSError as error:
+        fail(path, str(error.strerror).lower(), "check the path")
+    if begin.startswith(b"CDF"):
+        return "NetCDF"
+    for magic, form in _MAGIC.items():
+        if begin.startswith(magic[:8]):
+            return form
+    fail(path, "neither ECSV, FITS nor NetCDF", _REMEDY)
 
 
 def _fits(path: Path) -> AstropyTable:

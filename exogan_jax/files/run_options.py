@@ -30,7 +30,8 @@ def add_running(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="spectra in one table, a row each: ECSV with lists in cells, FITS with columns of "
-        "arrays, or NetCDF along `spectrum`, with columns name, star_radius, mass, ...",
+        "arrays, NetCDF along `spectrum`, or a TFDS dataset's folder, with columns name, "
+        "star_radius, mass, ...",
     )
     parser.add_argument(
         "--chunk",
@@ -114,6 +115,12 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="DIR", type=Path, help="of the run")
     parser.add_argument(
         "--netcdf", action="store_true", help="posterior.nc beside fit.ecsv (the default)"
+    )
+    parser.add_argument(
+        "--zarr",
+        metavar="URL",
+        help="instead, copy the rows to one Zarr group where fsspec can write, such as "
+        "s3://bucket/run.zarr; again, to go on",
     )
 
 
