@@ -85,7 +85,7 @@ def unmeasured(
     """The model of a state, its error not known yet; on this process alone."""
     layout = config.layout
     one = jnp.ones(layout.n_wavelength)
-    unknown: GeneratorError | LevelError = LevelError(one)
+    unknown: GeneratorError | LevelError = LevelError(jnp.zeros((0, one.size)), one)
     if config.network != "altitude":
         unknown = GeneratorError(one, *jnp.ones((2, layout.n_sections)))
     return as_model(config, jax.device_get(state), whitenings, unknown, physics.table)

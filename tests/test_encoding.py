@@ -127,18 +127,27 @@ def test_levels_tell_the_encoder_no_more_than_their_target_does():
     model = load_model("planets")
     n = model.layout.n_wavelength
     depths = model.some(model.generate(jnp.zeros(model.networks.latent_dim)), jnp.arange(n))
-    plan = Design(jnp.ones(n), jnp.arange(n), jnp.full(n, 0.02))
+    plan = Design(jnp.ones(n), jnp.arange(n), jnp.full(n, 0.002))
     keys = jax.random.split(jax.random.key(2), 400)
     own = lambda key: observe(key, depths, plan, model.error, model.layout)  # noqa: E731
     many = jax.jit(jax.vmap(own))(keys)
     depth = np.asarray(depths.depth, np.float64)
     zero = np.zeros(n)
-    seen = Observation(np.asarray(model.layout.wavelength_um), zero, depth, zero + 0.02 * UNIT)
+    seen = Observation(np.asarray(model.layout.wavelength_um), zero, depth, zero + 0.002 * UNIT)
     told = carry_back(level_target(seen, model.layout, model.error), n)
     np.testing.assert_allclose(many.information[0], told.information, rtol=1e-4)
-    expected = np.hypot(0.02, np.asarray(depths.slope * model.error.level) / UNIT)
-    assert np.median(expected) > 0.022  # it counts
-    np.testing.assert_allclose(np.asarray(many.depth).std(axis=0), expected, rtol=0.2)
+    modes, level = (np.asarray(x, np.float64) for x in model.error)
+    slope = np.asarray(depths.slope, np.float64) / UNIT
+    together = (modes * slope).T @ (modes * slope)
+    # Depths are counted from their mean.
+    centred = np.eye(n) - 1 / n
+    expected = np.diag(centred @ together @ centred) + np.square(slope * level) + 0.002**2
+    assert np.median(np.sqrt(expected)) > 0.0022  # it counts
+    noise = np.asarray(many.depth, np.float64)
+    np.testing.assert_allclose(noise.std(axis=0), np.sqrt(expected), rtol=0.2)
+    # Neighbours err together.
+    apart = [noise[:, k:] - noise[:, : n - k] for k in (1, 100)]
+    assert apart[0].std() < 0.8 * apart[1].std()
 
 
 def test_radius_is_that_of_the_generated_spectra():

@@ -63,7 +63,7 @@ def model(cloudy) -> Model:
         discriminator=nets.discriminator.init(
             jax.random.key(1), np.zeros((1, *nets.shape), np.float32)
         ),
-        error=LevelError(np.full(W, 1e-3)),
+        error=LevelError(np.zeros((0, W)), np.full(W, 1e-3)),
     )
 
 

@@ -10,11 +10,14 @@ from exogan_jax.gan.model import LevelError
 from exogan_jax.physics.observation import Observation
 from exogan_jax.retrieval.correction import shift
 from exogan_jax.retrieval.encode import carry_back
+from exogan_jax.retrieval.instruments import instruments
 from exogan_jax.retrieval.levels import (
     level_density,
     level_loss,
+    level_residuals,
     level_target,
     robust_level_loss,
+    with_free,
 )
 from exogan_jax.retrieval.likelihood import UNIT
 from tests.tiny_model import LAYOUT
@@ -23,7 +26,8 @@ GRID = LAYOUT.wavelength_um
 D = len(LAYOUT.parameters)
 POINTS = np.array([3, 10, 11, 40])
 SIGMA = np.array([20e-6, 30e-6, 40e-6, 50e-6])
-OWN = LevelError(np.linspace(0.01, 0.05, 60))
+NONE = np.zeros((0, 60))
+OWN = LevelError(NONE, np.linspace(0.01, 0.05, 60))
 
 
 @pytest.fixture
@@ -51,6 +55,50 @@ def test_loss_is_the_gaussians_with_both_errors(observation):
     np.testing.assert_allclose(level_density(spectrum, target), log_density + constant, rtol=1e-4)
 
 
+MODES = 0.04 * np.random.default_rng(3).normal(size=(3, 60))
+OFFSET = 70e-6
+
+
+def dense_loss(spectrum, observation, own, offset_of=None):
+    """By the whole covariance, above that of the data's own errors; depths in order."""
+    order = np.argsort(POINTS)
+    slope = np.asarray(spectrum.slope, np.float64)
+    covariance = np.diag(SIGMA[order] ** 2)
+    modes = own.modes[:, POINTS[order]] * slope
+    covariance += modes.T @ modes + np.diag((slope * own.level[POINTS[order]]) ** 2)
+    if offset_of is not None:
+        covariance += OFFSET**2 * np.outer(offset_of, offset_of)
+    off = np.asarray(spectrum.depth, np.float64) - observation.depth[order]
+    volume = np.linalg.slogdet(covariance)[1] - 2 * np.log(SIGMA).sum()
+    return 0.5 * (off @ np.linalg.solve(covariance, off) + volume)
+
+
+@pytest.mark.parametrize("sizes", [(None, None), (9, 12)])
+@pytest.mark.parametrize("is_free", [False, True])
+def test_what_wavelengths_err_by_together_is_no_ones_own(observation, is_free, sizes):
+    order = np.argsort(POINTS)
+    ordered = Observation(GRID[POINTS[order]], np.zeros(4), observation.depth[order], SIGMA[order])
+    for level, tolerance in ((0.0, 1e-4), (0.01, 2e-2)):
+        own = LevelError(MODES, np.full(60, level))
+        target = level_target(ordered, LAYOUT, own, *sizes)
+        assert target.along.shape == (3, sizes[0] or 4)
+        offset_of = None
+        if is_free:
+            names, usable = ["a", "a", "a", "b"], np.ones(4, bool)
+            free = instruments(names, usable, OFFSET / UNIT, False, *sizes[:1])
+            target, offset_of = with_free(target, free), np.array([0.0, 0, 0, 1])
+        spectrum = drawn(target)._replace(slope=jnp.full(target.point.shape, 1e-3))
+        some = jax.tree.map(lambda x: x[:4] if jnp.ndim(x) and len(x) > 4 else x, spectrum)
+        expected = dense_loss(some, ordered, own, offset_of)
+        found = level_loss(spectrum, target)
+        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+        residuals = level_residuals(spectrum, target)
+        np.testing.assert_allclose(0.5 * jnp.square(residuals).sum(), found, atol=2e-3)
+        apart = LevelError(NONE, np.sqrt(np.square(MODES).sum(axis=0) + level**2))
+        independent = level_loss(spectrum, level_target(ordered, LAYOUT, apart, *sizes))
+        assert abs(independent - expected) > 0.3
+
+
 def test_what_does_not_exist_has_no_density_and_a_way_back(observation):
     target = level_target(observation, LAYOUT, OWN)
     there, not_there = drawn(target), drawn(target, 0.1)
@@ -60,7 +108,7 @@ def test_what_does_not_exist_has_no_density_and_a_way_back(observation):
 
 
 def test_robust_loss_has_the_same_minimum_and_a_slower_growth(observation):
-    target = level_target(observation, LAYOUT, LevelError(np.zeros(60)))
+    target = level_target(observation, LAYOUT, LevelError(NONE, np.zeros(60)))
     depth = jnp.asarray(observation.depth[np.argsort(POINTS)], jnp.float32)
     exact = Depths(depth, jnp.zeros(4), jnp.zeros(D), jnp.zeros(D), 0.0)
     far = exact._replace(depth=exact.depth + 0.01)

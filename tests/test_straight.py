@@ -67,8 +67,10 @@ def test_seen_level_is_the_mean_over_what_is_seen():
     operator = jnp.asarray([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0], [0.0, 0.0]])  # the last only pads
     n = jnp.zeros(2)
     nothing = no_correction(len(WIDE.layout.parameters), 4)
+    together = jnp.zeros((0, 2)), jnp.zeros(0)
+    zero = jnp.zeros(())
     target = LevelTarget(
-        jnp.arange(4), operator, n, n, jnp.zeros(()), jnp.zeros(4), nothing, nothing_free(2)
+        jnp.arange(4), operator, n, n, zero, jnp.zeros(4), *together, nothing, nothing_free(2)
     )
     np.testing.assert_allclose(seen_level(depths, target, WIDE), 7.0, rtol=1e-4)
 
@@ -95,6 +97,8 @@ class TestAskedScale:
             jnp.full(n, (UNIT / sigma) ** 2),
             reference,
             jnp.zeros(n),
+            jnp.zeros((0, n)),
+            jnp.zeros(0),
             no_correction(d, n),
             nothing_free(n),
         )

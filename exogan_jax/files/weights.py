@@ -168,7 +168,7 @@ def _check_shapes(model: Model, path: Path) -> None:
     )
     draws_levels = isinstance(nets.generator, AltitudeGenerator)
     if draws_levels:
-        fit = fit[:1]
+        fit = ((*np.shape(model.error[0])[:1], layout.n_wavelength), (layout.n_wavelength,))
     if sizes != fit or draws_levels != isinstance(model.error, LevelError):
         raise ValueError(f"{path}: the generator's errors do not fit the layout: {sizes}")
 

@@ -18,9 +18,11 @@ from exogan_jax.layout import Layout, Values
 
 
 class LevelError(NamedTuple):
-    """A generator of levels' own 1-sigma error, measured on spectra that it never saw."""
+    """A generator of levels' own error, measured on spectra that it never saw."""
 
-    level: Float[Array | np.ndarray, " w"]
+    #: What it errs by at many wavelengths together: the errors are normal numbers times these rows.
+    modes: Float[Array | np.ndarray, "m w"]
+    level: Float[Array | np.ndarray, " w"]  # 1-sigma error of the rest, each point's own
 
 
 class GeneratorError(NamedTuple):

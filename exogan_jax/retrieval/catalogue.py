@@ -18,7 +18,7 @@ from exogan_jax.retrieval.forward_check import check_physics, true_spectrum
 from exogan_jax.retrieval.instruments import instruments
 from exogan_jax.retrieval.judge import judge
 from exogan_jax.retrieval.latent_prior import latent_prior
-from exogan_jax.retrieval.levels import LevelTarget
+from exogan_jax.retrieval.levels import LevelTarget, with_free
 from exogan_jax.retrieval.marginals import marginals
 from exogan_jax.retrieval.priors import NOT_ANCHORED, Priors, Resolved, resolve_each
 from exogan_jax.retrieval.quick import is_quick
@@ -152,7 +152,7 @@ def _freed(
     names, sigma = observation.instrument, settings.offset_sigma / likelihood.UNIT
     size = depth.depth.shape[0]
     free = instruments(names, usable, sigma, settings.inflate, size, n_instruments)
-    return target._replace(depth=depth._replace(free=free))
+    return target._replace(depth=with_free(depth, free))
 
 
 def padded_sizes(

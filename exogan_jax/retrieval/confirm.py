@@ -168,7 +168,9 @@ def corrected(
     if fitted is None:
         return target
     correction, left = fitted
-    return target._replace(depth=levels._replace(correction=correction, own=left))
+    none = np.zeros_like(levels.strength)  # what is common to wavelengths is corrected
+    better = levels._replace(correction=correction, own=left, strength=none)
+    return target._replace(depth=better)
 
 
 @partial(jax.jit, static_argnames="drawing")

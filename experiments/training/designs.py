@@ -129,7 +129,9 @@ def observe(
     bounds_key, noise_key = jax.random.split(key)
     if isinstance(spectrum, Depths):
         assert isinstance(error, LevelError)
-        depth, own = spectrum.depth, spectrum.slope * jnp.asarray(error.level)
+        together = jax.random.normal(bounds_key, (len(error.modes),)) @ jnp.asarray(error.modes)
+        depth = spectrum.depth + spectrum.slope * together
+        own = spectrum.slope * jnp.asarray(error.level)
     else:
         assert isinstance(error, GeneratorError)
         depth, own = _with_other_bounds(bounds_key, spectrum, plan, error, layout)

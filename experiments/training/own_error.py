@@ -16,6 +16,9 @@ from exogan_jax.physics.observation import Observation
 from exogan_jax.retrieval.result import Retrieval
 
 _NORMAL_68 = 0.6827  # share of a normal distribution within one sigma
+_FEW = 5.0  # pixels' errors of so many sigma are cut: a few spectra must not stand for all
+_FAR = 2.0  # spectra that are off by more, in units of the usual error, count as if by so much
+_N_MODES = 16  # of what a generator of levels errs by; they leave a tenth of the variance
 
 
 def inpainted(model: Model, spectra: Spectra, n_starts: int, n_steps: int) -> Retrieval:
@@ -33,7 +36,8 @@ def measure_error(
 
     An anchored generator draws the spectra at their parameters; any other one is fitted to
     them. Neighbouring points err together; a chi-square that counts them as independent would be
-    too sure. So the error is multiplied by the root of its correlation length.
+    too sure. So a pixel's error is multiplied by the root of its correlation length, and one of
+    levels is told by its principal components.
     """
     if isinstance(model.error, LevelError):
         again = jax.random.clone(key)  # the same latents
@@ -94,10 +98,19 @@ def level_numbers(model: Model, key: jax.Array, held_out: Spectra) -> dict[str, 
 
 
 def level_error(model: Model, key: jax.Array, held_out: Spectra) -> LevelError:
-    """Of the levels, the range that holds 68 % of the errors at a wavelength."""
+    """Of the levels: at each wavelength the range that holds 68 % of the errors, most of it by the
+    principal components of errors in such units.
+    """
     level, _, _ = level_differences(model, key, held_out)
-    sigma = np.quantile(np.abs(level), _NORMAL_68, axis=0)
-    return LevelError(jnp.asarray(_smooth(sigma) * _correlation(level / sigma), jnp.float32))
+    sigma = _smooth(np.quantile(np.abs(level), _NORMAL_68, axis=0))
+    scaled = level / sigma
+    far = np.sqrt(np.mean(np.square(scaled), axis=1, keepdims=True)) / _FAR
+    scaled = scaled / np.maximum(far, 1)  # a few spectra must not stand for all
+    size = np.sqrt(np.mean(np.square(scaled), axis=0))
+    values, vectors = np.linalg.eigh(np.cov((scaled / size).T, bias=True))
+    modes = np.sqrt(values[-_N_MODES:, None]) * vectors.T[-_N_MODES:]
+    rest = np.sqrt(np.maximum(1 - np.square(modes).sum(axis=0), 1e-4))
+    return LevelError(*(jnp.asarray(x * sigma, jnp.float32) for x in (modes[::-1], rest)))
 
 
 def pixel_error(model: Model, key: jax.Array, held_out: Spectra, anchored: bool) -> GeneratorError:
@@ -130,7 +143,7 @@ def _smooth(error: Float[np.ndarray, " w"]) -> Float[np.ndarray, " w"]:
 
 def _correlation(scaled: Float[np.ndarray, "n w"]) -> float:
     """Root of the correlation length of errors in units of their own size."""
-    scaled = np.clip(scaled, -5, 5)  # a few spectra must not stand for all
+    scaled = np.clip(scaled, -_FEW, _FEW)
     length = 1.0
     for lag in range(1, min(40, scaled.shape[1])):
         correlation = np.mean(scaled[:, lag:] * scaled[:, :-lag]) / np.mean(scaled**2)
