@@ -19,6 +19,7 @@ from exogan_jax.physics.forward import forward_model
 from exogan_jax.physics.observation import Observation
 from exogan_jax.physics.problem import problem_model
 from exogan_jax.retrieval import answers
+from exogan_jax.retrieval.answers import retrieve_all
 from exogan_jax.retrieval.compared import LIKELIHOODS
 from exogan_jax.retrieval.forward_check import true_spectrum
 from exogan_jax.retrieval.latent_prior import latent_prior
@@ -129,7 +130,9 @@ def test_samples_are_within_the_bounds(found):
 def test_physics_tells_a_generator_that_is_off(model, clear, asked, found):
     assert "generator_off" not in found[0].flags
     fast = {"names": list(found.names), "exact": False, "chunk": 1} | OPTIONS
+    compiled = retrieve_all.program._cache_size()
     off = api.retrieve(asked, model, physics=clear, **fast)
+    assert retrieve_all.program._cache_size() == compiled  # the exact answer's
     assert all("generator_off" in flags for flags in off.flags)
     # Opacities that are not known, and nothing else said: not checked.
     none = api.retrieve(asked, model, **fast)

@@ -57,7 +57,7 @@ def test_jit_and_vmap_agree():
 
 
 @pytest.mark.optax
-@pytest.mark.parametrize("name", ["planets", "published"])
+@pytest.mark.parametrize("name", ["planets", pytest.param("published", marks=pytest.mark.slow)])
 def test_retrievals_call_no_lapack(name):
     """Two calls at once of a program on two cores would wait for ever."""
     model = load_model(name)

@@ -116,6 +116,7 @@ def _summaries(keys: jax.Array, model: Model, targets: Target, settings: Setting
         for i in np.flatnonzero(enough | (not settings.chain)).tolist():
             found[i] = jax.tree.map(lambda x, i=i: x[i], out)
     left = [i for i, one in enumerate(found) if one is None]
+    chained = dataclasses.replace(settings, exact=True, chain=True)  # a chain is the same program
     data = np.asarray(jax.random.key_data(keys))
     side = min(_SIDE, len(keys)) if is_quick(model, settings) else len(keys)
     for start in range(0, len(left), side):
@@ -123,7 +124,7 @@ def _summaries(keys: jax.Array, model: Model, targets: Target, settings: Setting
         rows = np.array(part + part[-1:] * (side - len(part)))
         some = jax.tree.map(lambda x, rows=rows: x[rows], targets)
         own = jax.random.wrap_key_data(data[rows])
-        out = jax.tree.map(np.asarray, retrieve_all(own, model, some, settings=settings))
+        out = jax.tree.map(np.asarray, retrieve_all(own, model, some, settings=chained))
         for k, i in enumerate(part):
             found[i] = jax.tree.map(lambda x, k=k: x[k], out)
     return [one for one in found if one is not None]
