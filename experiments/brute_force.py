@@ -1,8 +1,8 @@
 """Posteriors by the forward model alone: draws of a density that is known, weighted by it.
 
 The density is the encoder's proposal (`retrieval.proposed`), wide enough to hold the posterior; no
-generator is asked. It takes some hundred thousand spectra for some hundred independent samples, and
-cannot lose a part of the posterior without the weights telling: nested sampling has done that.
+generator is asked. It takes some hundred thousand spectra for some hundred independent samples.
+What the density has too little of comes with large weights, and few effective samples.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from rich.progress import track
@@ -20,7 +19,6 @@ from exogan_jax.gan.model import Model
 from exogan_jax.gan.npe import from_normal
 from exogan_jax.physics.observation import Observation
 from exogan_jax.retrieval.compared import LIKELIHOODS
-from exogan_jax.retrieval.importance import integral
 from exogan_jax.retrieval.latent_prior import latent_prior
 from exogan_jax.retrieval.proposed import draw_proposed
 
@@ -83,14 +81,9 @@ def weighted_draws(
         near = log_weight > log_weight.max() - _LEAST
         theta, log_weight = theta[near], log_weight[near]
     # The integral is a mean over all draws; those that are forgotten count nothing.
-    total = integral(jnp.asarray(log_weight - log_weight.max(), jnp.float32))
-    weight = np.exp(log_weight - log_weight.max())
     calls = batches * _BATCH
-    return Reference(
-        theta,
-        weight / weight.sum(),
-        float(log_weight.max() + np.log(weight.sum() / calls)),
-        float(1 / np.sqrt(total.effective)),
-        float(total.effective),
-        calls,
-    )
+    weight = np.exp(log_weight - log_weight.max())
+    log_evidence = log_weight.max() + np.log(weight.sum() / calls)
+    weight /= weight.sum()
+    effective = float(1 / np.square(weight).sum())
+    return Reference(theta, weight, float(log_evidence), effective**-0.5, effective, calls)

@@ -7,7 +7,7 @@ import jax
 import pytest
 from fake_retrieve import fake, no_figures  # noqa: F401  (fixtures)
 
-from exogan_jax.retrieval import compiled
+from exogan_jax.retrieval import lightly
 
 # XLA's other way to make code of fusions takes twice as long to compile; of child processes, too.
 os.environ["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false " + os.environ.get("XLA_FLAGS", "")
@@ -78,7 +78,7 @@ def programs(request):
         patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", str(int(hastily)))  # of child processes
         jax.config.update("jax_disable_most_optimizations", hastily)
         if hastily:  # a level of their own would be taken before that
-            patch.delitem(compiled.ON_CPU, "xla_backend_optimization_level")
+            patch.delitem(lightly.ON_CPU, "xla_backend_optimization_level")
         yield
     jax.clear_caches()
 

@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from exogan_jax.retrieval import compiled
-from exogan_jax.retrieval.compiled import Lightly
+from exogan_jax.retrieval import lightly
+from exogan_jax.retrieval.lightly import Lightly
 
 
 def powers(x, *, settings):
@@ -30,24 +30,24 @@ def test_options_are_those_of_the_processor(monkeypatch):
         taken.append(how.get("compiler_options"))
         return jit(function, **how)
 
-    monkeypatch.setattr(compiled.jax, "jit", noting)
+    monkeypatch.setattr(lightly.jax, "jit", noting)
     x = jnp.arange(5.0)
     with monkeypatch.context() as patch:
-        patch.setattr(compiled.jax, "default_backend", lambda: "gpu")
+        patch.setattr(lightly.jax, "default_backend", lambda: "gpu")
         Lightly(powers, static="settings")(x, settings=2)
     assert taken[-1] is None
     options = {"xla_backend_optimization_level": 0}
-    monkeypatch.setattr(compiled, "ON_CPU", options)
+    monkeypatch.setattr(lightly, "ON_CPU", options)
     Lightly(powers, static="settings")(x, settings=2)
     assert taken[-1] == options
 
 
 def test_an_xla_without_the_options_does_without_them(monkeypatch):
-    monkeypatch.setattr(compiled, "ON_CPU", {"xla_of_another_year": True})
+    monkeypatch.setattr(lightly, "ON_CPU", {"xla_of_another_year": True})
     run, x = Lightly(powers, static="settings"), jnp.arange(5.0)
     assert float(run(x, settings=2)) == 30
-    assert not compiled.is_taken(frozenset(compiled.ON_CPU.items()))
+    assert not lightly.is_taken(frozenset(lightly.ON_CPU.items()))
 
 
 def test_this_xla_takes_them():
-    assert compiled.is_taken(frozenset(compiled.ON_CPU.items()))
+    assert lightly.is_taken(frozenset(lightly.ON_CPU.items()))

@@ -7,7 +7,6 @@ from fake_results import make_observation
 from test_cli import run
 
 from exogan_jax import cli
-from exogan_jax.cli import main
 from exogan_jax.files import remote
 from exogan_jax.files.results import open_results
 from exogan_jax.files.spectra import write_spectrum
@@ -44,7 +43,7 @@ def export(capsys, *arguments):
 
 @everywhere
 def test_it_is_what_the_run_has_and_goes_on_where_it_stopped(results, url, capsys, monkeypatch):
-    monkeypatch.setattr(remote, "_SLOT", 2)
+    monkeypatch.setattr(remote, "SLOT", 2)
     whole = open_results(results).load()
     names = [f"planet_{i}" for i in range(N)]
     status, text, _ = export(capsys, *names[:2], "--out", results, "--zarr", url)
@@ -86,6 +85,5 @@ def test_another_runs_copy_or_anything_else_stays(results, tmp_path, capsys):
 
 @pytest.mark.parametrize("url", ["nowhere://a/b", "s3://no-such-bucket/b.zarr"])
 def test_a_place_that_cannot_be_reached_is_said(results, url, capsys):
-    status = main(["export", "*", "--out", str(results), "--zarr", url])
-    err = capsys.readouterr().err
+    status, _, err = export(capsys, "*", "--out", results, "--zarr", url)
     assert status == 2 and url in err and "Traceback" not in err

@@ -15,8 +15,8 @@ from rich.progress import track
 
 from exogan_jax.files.results import open_results
 from exogan_jax.files.rows import FIELDS, fill_value
+from exogan_jax.files.store import SLOT
 
-_SLOT = 64  # rows a chunk
 _DONE = "n_done"  # attribute: rows that are whole
 
 
@@ -42,11 +42,11 @@ def copy_results(folder: str | os.PathLike[str], names: Sequence[str], url: str)
     data = open_results(folder).sel(spectrum=list(names))
     group = zarr.open_group(url, mode="a", zarr_format=3)
     done = _begun(group, data)
-    starts = range(done, len(names), _SLOT)
+    starts = range(done, len(names), SLOT)
     for start in track(starts, "copying", console=Console(stderr=True)):
-        rows = slice(start, min(start + _SLOT, len(names)))
+        rows = slice(start, min(start + SLOT, len(names)))
         part = data.isel(spectrum=rows).load()
-        for name in ("spectrum", *(field for field in FIELDS if field in part)):
+        for name in _of_rows(part):
             array: Any = group[name]
             if array.shape[0] < rows.stop:
                 array.resize((rows.stop, *array.shape[1:]))
@@ -55,17 +55,22 @@ def copy_results(folder: str | os.PathLike[str], names: Sequence[str], url: str)
     return len(names) - done
 
 
+def _of_rows(data: Any) -> list[str]:
+    """Names of what there is for each spectrum."""
+    return [str(name) for name in data.variables if data[name].dims[:1] == ("spectrum",)]
+
+
 def _begun(group: Any, data: Any) -> int:
     """The rows that are there already; makes the arrays of a new copy."""
     about = {k: v for k, v in data.attrs.items() if k != "runs"}
     if _DONE not in group.attrs:
         if len(group) or len(group.attrs):
             raise ValueError("something else is there; choose another place")
-        for name in ("spectrum", *FIELDS):
-            if name in data:
-                _make(group, name, data[name])
-        for name in ("parameter", "unit", "quantile", "band", "wavelength_um"):
-            _make(group, name, data[name])[:] = data[name].values
+        rows = _of_rows(data)
+        for name, variable in data.variables.items():
+            array = _make(group, str(name), data[name])
+            if name not in rows:
+                array[:] = variable.values
         group.attrs.update({**about, "runs": data.attrs["runs"], _DONE: 0})
         return 0
     done = int(group.attrs[_DONE])
@@ -84,7 +89,7 @@ def _make(group: Any, name: str, variable: Any) -> Any:
     return group.create_array(
         name,
         shape=shape,
-        chunks=(_SLOT, *shape[1:]) if is_rows else shape,
+        chunks=(SLOT, *shape[1:]) if is_rows else shape,
         dtype=str if is_text else variable.dtype,
         fill_value=fill_value(FIELDS[name].dtype) if name in FIELDS else "" if is_text else None,
         dimension_names=variable.dims,

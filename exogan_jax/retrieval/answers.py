@@ -15,11 +15,11 @@ import numpy as np
 from exogan_jax.gan.model import Model
 from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.retrieval.compared import Target
-from exogan_jax.retrieval.compiled import Lightly
 from exogan_jax.retrieval.confirm import Answer, exact, generators
 from exogan_jax.retrieval.diagnostics import divergences
 from exogan_jax.retrieval.fitting import Summary, retrieve_one
 from exogan_jax.retrieval.levels import LevelTarget
+from exogan_jax.retrieval.lightly import Lightly
 from exogan_jax.retrieval.marginals import Marginals
 from exogan_jax.retrieval.quick import finish, is_quick, weighted
 from exogan_jax.retrieval.renew import Problem

@@ -23,10 +23,10 @@ from exogan_jax.gan.model import Model
 from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.retrieval import ensemble
 from exogan_jax.retrieval.compared import LIKELIHOODS, Target
-from exogan_jax.retrieval.compiled import Lightly
 from exogan_jax.retrieval.fitting import drawn_at
 from exogan_jax.retrieval.forward_check import true_depths
 from exogan_jax.retrieval.latent_prior import latent_at, log_weight
+from exogan_jax.retrieval.lightly import Lightly
 from exogan_jax.retrieval.marginals import Marginals, clipped
 from exogan_jax.retrieval.residuals import Bins, missed
 from exogan_jax.retrieval.sampling import likelihood, posterior

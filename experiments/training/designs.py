@@ -126,15 +126,15 @@ def observe(
     A target of levels tells the encoder the observer's alone (`levels.level_target`): the others go
     with the planet's scale height, and would give it away.
     """
-    bounds_key, noise_key = jax.random.split(key)
+    own_key, noise_key = jax.random.split(key)
     if isinstance(spectrum, Depths):
         assert isinstance(error, LevelError)
-        together = jax.random.normal(bounds_key, (len(error.modes),)) @ jnp.asarray(error.modes)
+        together = jax.random.normal(own_key, (len(error.modes),)) @ jnp.asarray(error.modes)
         depth = spectrum.depth + spectrum.slope * together
         own = spectrum.slope * jnp.asarray(error.level)
     else:
         assert isinstance(error, GeneratorError)
-        depth, own = _with_other_bounds(bounds_key, spectrum, plan, error, layout)
+        depth, own = _with_other_bounds(own_key, spectrum, plan, error, layout)
     reference = depth.mean()
     binned, count = _mean_of_bins((depth - reference) / UNIT, plan)
     own, _ = _mean_of_bins(own / UNIT, plan)

@@ -40,8 +40,9 @@ class Lightly:
     @property
     def program(self) -> Any:
         """What `jax.jit` made for the default device."""
-        options = frozenset(ON_CPU.items() if jax.default_backend() == "cpu" else ())
-        return self._compiled(options if is_taken(options) else frozenset())
+        options = frozenset(ON_CPU.items())
+        is_usual = jax.default_backend() != "cpu" or not is_taken(options)
+        return self._compiled(frozenset() if is_usual else options)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function's value."""
