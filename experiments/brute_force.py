@@ -8,11 +8,9 @@ What the density has too little of comes with large weights, and few effective s
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float
 from rich.progress import track
 
 from exogan_jax.gan.model import Model
@@ -21,20 +19,10 @@ from exogan_jax.physics.observation import Observation
 from exogan_jax.retrieval.compared import LIKELIHOODS
 from exogan_jax.retrieval.latent_prior import latent_prior
 from exogan_jax.retrieval.proposed import draw_proposed
+from experiments.nested import Reference
 
 _BATCH = 16_384
 _LEAST = 30.0  # below the largest weight's logarithm: forgotten
-
-
-class Reference(NamedTuple):
-    """Weighted samples of a posterior, and its evidence."""
-
-    theta: Float[np.ndarray, "n d"]
-    weight: Float[np.ndarray, " n"]
-    log_evidence: float
-    error: float
-    effective: float  # independent samples that they are worth
-    calls: int  # of the likelihood
 
 
 def weighted_draws(

@@ -6,18 +6,18 @@ Planets of the model's own world, seen by a PRISM-like (0.6-5.3 um, 30 ppm) and 
 instrument (1.1-1.7 um, 50 ppm) in turn, both at R = 100, should have no flag that is wrong; inputs
 from elsewhere should have one (`STRANGE`). A flag of a planet of the world is not wrong where it is
 true: `at_bound` of a parameter within 2 % of that bound; `featureless` and `uninformative` where
-the features of the true spectrum have a chi-square below 40. Everything else counts. The flags of
-each input are written to FILE as they come; if killed, it goes on where it stopped.
+the features of the true spectrum have a chi-square below 40. Everything else counts. How often the
+intervals of the world's planets hold the truth is told, too. The flags and ranks of each input are
+written to FILE as they come; if killed, it goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -32,8 +32,9 @@ from exogan_jax.parameters import Parameters
 from exogan_jax.physics.forward import ForwardModel, simulate
 from exogan_jax.physics.observation import Observation, binning_operator
 from exogan_jax.retrieval.flags import AT_BOUND, split
-from experiments.calibrate import Channel
+from experiments.calibrate import Channel, inside, ranked
 from experiments.evaluate import TEST_SEED, physics_of
+from experiments.kept_rows import keep_row, kept_rows
 
 NEAR_BOUND = 0.02  # of the range
 FAINT = 40.0  # chi-square of a true spectrum's features: twice what `featureless` asks for
@@ -87,6 +88,14 @@ STRANGE = (*_OTHER_PLANETS, *_OTHER_SPECTRA)
 _NOISELESS = ("flat line",)  # all others have noise of their errors
 
 
+class Found(NamedTuple):
+    """What is kept of an answer."""
+
+    flags: str
+    rank: list[float]  # share of the samples below the truth, of each parameter
+    effective: float  # independent samples
+
+
 class Case(NamedTuple):
     """One input, and what is true of it."""
 
@@ -137,33 +146,18 @@ def is_wrong(flag: str, case: Case, parameters: Parameters) -> bool:
     return not (kind in ("featureless", "uninformative") and case.features < FAINT)
 
 
-def written(path: Path, settings: dict[str, Any]) -> dict[int, str]:
-    """Flags by input that a file has, which is begun if it is not there.
-
-    Raises:
-      SystemExit: it is of other settings.
-    """
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(settings) + "\n")
-    first, *lines = path.read_text().splitlines()
-    if json.loads(first) != settings:
-        raise SystemExit(f"{path}: of other settings, {first}; choose another file")
-    rows = [json.loads(line) for line in lines]
-    return {row["input"]: row["flags"] for row in rows}
-
-
 def judged(
     made: Sequence[Case],
     model: Model,
     physics: ForwardModel,
-    flags: dict[int, str],
+    known: dict[int, Found],
     path: Path,
     chunk: int,
-) -> list[str]:
-    """The flags of each case, but for those that are known; what is found is added to `path`."""
+) -> list[Found]:
+    """What is found of each case; what is not known yet is added to `path`."""
+    known = dict(known)
     left = {
-        name: [i for i, x in enumerate(made) if x.instrument == name and i not in flags]
+        name: [i for i, x in enumerate(made) if x.instrument == name and i not in known]
         for name in INSTRUMENTS
     }
     parts = [rows[i : i + chunk] for rows in left.values() for i in range(0, len(rows), chunk)]
@@ -175,12 +169,11 @@ def judged(
             physics=physics,
             chunk=chunk,
         )
-        with path.open("a") as file:
-            for i, found in zip(rows, result.flags, strict=True):
-                flags[i] = found
-                row = {"input": i, "kind": made[i].kind, "flags": found}
-                file.write(json.dumps(row) + "\n")
-    return [flags[i] for i in range(len(made))]
+        for i, one in zip(rows, result, strict=True):
+            rank = ranked(one, made[i].theta, physics.parameters, i).rank.round(4).tolist()
+            known[i] = Found(one.flags, rank, round(one.effective_sample_size, 1))
+            keep_row(path, {"input": i, **known[i]._asdict()})
+    return [known[i] for i in range(len(made))]
 
 
 def report(made: Sequence[Case], flags: Sequence[str], parameters: Parameters) -> Table:
@@ -203,6 +196,29 @@ def report(made: Sequence[Case], flags: Sequence[str], parameters: Parameters) -
     return table
 
 
+def coverage(made: Sequence[Case], found: Sequence[Found], parameters: Parameters) -> Table:
+    """How often intervals hold the truths of the world's planets, by instrument."""
+    table = Table(title="planets of the world: truths within the 68 / 95 % intervals, %")
+    table.add_column("parameter")
+    of = {
+        name: np.array(
+            [
+                one.rank
+                for case, one in zip(made, found, strict=True)
+                if case.kind == "inside" and case.instrument == name
+            ]
+        )
+        for name in INSTRUMENTS
+    }
+    of = {name: rank for name, rank in of.items() if rank.size}
+    for name, rank in of.items():
+        table.add_column(f"{name}, {len(rank)}", justify="right")
+    for i, parameter in enumerate(parameters.names):
+        shares = [[100 * inside(rank, level)[i] for level in (0.68, 0.95)] for rank in of.values()]
+        table.add_row(parameter, *(f"{low:.0f} / {high:.0f}" for low, high in shares))
+    return table
+
+
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -219,17 +235,18 @@ def main(argv: list[str] | None = None) -> None:
         n = args.strange // len(STRANGE)
         made += cases(kind, n, physics, args.seed + k + 1) if n else []
     settings = {k: getattr(args, k) for k in ("n", "strange", "seed")} | {"model": model.name}
-    known = written(args.out, settings)
-    flags = judged(made, model, physics, known, args.out, args.chunk)
+    known = {row.pop("input"): Found(**row) for row in kept_rows(args.out, settings)}
+    found = judged(made, model, physics, known, args.out, args.chunk)
+    flags = [one.flags for one in found]
     console = Console()
     console.print(report(made, flags, physics.parameters))
-    pairs = list(zip(made, flags, strict=True))
+    console.print(coverage(made, found, physics.parameters))
     wrong = sum(
-        any(is_wrong(flag, case, physics.parameters) for flag in split(found))
-        for case, found in pairs
+        any(is_wrong(flag, case, physics.parameters) for flag in split(own))
+        for case, own in zip(made, flags, strict=True)
         if case.kind == "inside"
     )
-    strange = [found for case, found in pairs if case.kind != "inside"]
+    strange = [own for case, own in zip(made, flags, strict=True) if case.kind != "inside"]
     console.print(
         f"inside, flagged wrongly: {wrong} of {args.n} (at most 5 %); "
         f"from elsewhere, flagged: {sum(map(bool, strange))} of {len(strange)} (at least 95 %)"

@@ -20,24 +20,23 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from exogan_jax.api import retrieve
 from exogan_jax.gan.model import Model
-from exogan_jax.parameters import Parameters
 from exogan_jax.physics.forward import ForwardModel
-from exogan_jax.physics.observation import Observation, binning_operator
+from exogan_jax.physics.observation import Observation
 from exogan_jax.retrieval.diagnostics import divergences
 from exogan_jax.retrieval.result import Posterior
 from exogan_jax.retrieval.weighted import weighted_quantile
-from experiments.brute_force import Reference, weighted_draws
+from experiments.brute_force import weighted_draws
 from experiments.evaluate import physics_of
+from experiments.nested import Reference, log_likelihood, nested
 
 KINDS = {"WFC3": (1.1, 1.7, 5e-5), "PRISM": (0.6, 5.3, 3e-5), "wide": (0.5, 15.0, 2e-5)}
 #: By role: a planet of each world whose gases show, but CO.
@@ -51,7 +50,6 @@ PLANETS: dict[str, dict[str, float]] = {
         "mass": 1.1, "radius": 1.2, "temperature": 1450.0,
     },
 }  # fmt: skip
-_BATCH = 256  # of the forward model
 _ENOUGH = 100  # independent samples of a reference that is to be compared with
 
 
@@ -66,62 +64,6 @@ def observe(
     depth = np.asarray(physics(theta), np.float64)[seen]
     depth += sigma * np.random.default_rng(seed).normal(size=depth.size)
     return Observation(grid[seen], np.zeros(depth.size), depth, np.full(depth.size, sigma)), theta
-
-
-def log_likelihood(
-    physics: ForwardModel, observation: Observation
-) -> Callable[[np.ndarray], np.ndarray]:
-    """From theta (n, d) to log likelihoods (n,), at the points that the bins touch."""
-    wavelength, half_width, depth, sigma = (np.asarray(x) for x in observation[:4])
-    operator = binning_operator(wavelength, half_width, np.asarray(physics.wavelength_um))
-    touched = np.flatnonzero((operator != 0).any(axis=0))
-    few = physics.at_points(touched)
-    to_bins = jnp.asarray(operator[:, touched], jnp.float32)
-    reference = float(np.median(depth))
-    data = jnp.asarray(1e6 * (depth - reference), jnp.float32)
-    error = jnp.asarray(1e6 * sigma, jnp.float32)
-
-    @jax.jit
-    @jax.vmap
-    def run(theta: jax.Array) -> jax.Array:
-        made = to_bins @ (1e6 * (few(theta) - reference))
-        value = -0.5 * jnp.square((made - data) / error).sum()
-        return jnp.where(few.exists(theta), value, -1e10)
-
-    normalisation = -float(np.log(np.sqrt(2 * np.pi) * sigma).sum())
-
-    def of(theta: np.ndarray) -> np.ndarray:
-        n = len(theta)
-        rows = np.arange(-(-n // _BATCH) * _BATCH).clip(max=n - 1)
-        padded = np.asarray(theta, np.float32)[rows].reshape(-1, _BATCH, theta.shape[1])
-        found = np.concatenate([np.asarray(run(jnp.asarray(part))) for part in padded])[:n]
-        return found.astype(np.float64) + normalisation
-
-    return of
-
-
-def nested(
-    likelihood: Callable[[np.ndarray], np.ndarray],
-    parameters: Parameters,
-    seed: int,
-    n_live: int,
-    n_effective: int,
-) -> Reference:
-    """Weighted samples of the posterior by nautilus (Lange 2023); the error of the log evidence is
-    not known.
-    """
-    from nautilus import Sampler
-
-    def prior(unit: np.ndarray) -> np.ndarray:
-        return np.asarray(parameters.from_unit(jnp.asarray(unit, jnp.float32)))
-
-    sampler = Sampler(prior, likelihood, len(parameters), n_live=n_live, vectorized=True, seed=seed)
-    sampler.run(verbose=False, n_eff=n_effective)
-    theta, log_weight, _ = sampler.posterior()
-    weight = np.exp(log_weight - log_weight.max())
-    weight /= weight.sum()
-    size = float(1 / np.square(weight).sum())
-    return Reference(theta, weight, sampler.log_z, np.nan, size, sampler.n_like)
 
 
 def reference(

@@ -1,6 +1,7 @@
 """Inputs that a model knows and those that it does not, and what counts as a false alarm."""
 
 import io
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -16,12 +17,14 @@ from experiments.false_alarms import (
     INSTRUMENTS,
     STRANGE,
     Case,
+    Found,
     cases,
+    coverage,
     is_wrong,
     judged,
     report,
-    written,
 )
+from experiments.kept_rows import kept_rows
 
 PARAMETERS = PUBLISHED.parameters
 MASS, TEMPERATURE = PARAMETERS.index("planet_mass"), PARAMETERS.index("temperature")
@@ -111,6 +114,18 @@ def test_report_counts_kinds_and_what_is_wrong():
     assert "50 K │ 1 │ 1 │ at_bound:temperature 1" in text
 
 
+def test_coverage_is_that_of_the_ranks_of_the_worlds_planets():
+    d = len(PARAMETERS)
+    ranks = (0.5, 0.5 + 0.33, 0.5 - 0.35, 0.5 + 0.48)  # within: both, both, 95 %, none
+    pairs = [(made(), Found("", [rank] * d, 1e3)) for rank in ranks]
+    pairs.append((made()._replace(kind="50 K"), Found("", [0.999] * d, 1e3)))
+    table = coverage(*zip(*pairs, strict=True), PARAMETERS)
+    console = Console(width=120, file=io.StringIO())
+    console.print(table)
+    text = console.file.getvalue()
+    assert "prism, 4" in text and "wfc3" not in text and text.count("50 / 75") == d
+
+
 def test_each_instrument_is_retrieved_by_itself_and_once(monkeypatch, physics, plain, tmp_path):
     seen = []
 
@@ -118,17 +133,34 @@ def test_each_instrument_is_retrieved_by_itself_and_once(monkeypatch, physics, p
         seen.append([len(o.depth) for o in observations])
         if len(seen) == 2:
             raise KeyboardInterrupt
-        return type("Result", (), {"flags": tuple(f"of {name}" for name in names)})
+        below = np.tile(PARAMETERS.lower, (4, 1))
+        return [
+            SimpleNamespace(
+                samples=below,
+                weights=np.full(4, 1 / 4),
+                flags=f"of {name}",
+                effective_sample_size=4.0,
+            )
+            for name in names
+        ]
 
     monkeypatch.setattr(false_alarms, "retrieve", retrieve)
     path = tmp_path / "new" / "flags.jsonl"
-    assert written(path, {"n": 4}) == {}
+
+    def known():
+        return {row.pop("input"): Found(**row) for row in kept_rows(path, {"n": 4})}
+
+    assert known() == {}
     with pytest.raises(KeyboardInterrupt):
         judged(plain, None, physics, {}, path, 2)
-    known = written(path, {"n": 4})
-    assert known == {0: "of inside 0", 2: "of inside 2"}
-    assert judged(plain, None, physics, known, path, 2) == [f"of inside {i}" for i in range(4)]
+    every = [1.0] * len(PARAMETERS)  # of the samples are below
+    assert known() == {i: Found(f"of inside {i}", every, 4.0) for i in (0, 2)}
+    found = judged(plain, None, physics, known(), path, 2)
+    assert found == [Found(f"of inside {i}", every, 4.0) for i in range(4)]
     assert seen == [[217, 217], [43, 43], [43, 43]]
-    assert list(written(path, {"n": 4})) == [0, 2, 1, 3]
+    assert list(known()) == [0, 2, 1, 3]
+    with path.open("a") as file:  # killed while it wrote
+        file.write('{"input": 4, "fl')
+    assert list(known()) == [0, 2, 1, 3] and path.read_text().endswith("}\n")
     with pytest.raises(SystemExit, match="of other settings"):
-        written(path, {"n": 5})
+        kept_rows(path, {"n": 5})

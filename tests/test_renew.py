@@ -39,7 +39,7 @@ def problem():
 def forward(monkeypatch):
     """A forward model that is off."""
 
-    def true_depths(physics, theta, bins):
+    def true_depths(physics, theta, bins, at_once):
         return depth_of(latents(theta) + OFF)[:, bins.point]
 
     monkeypatch.setattr(renew, "true_depths", true_depths)
@@ -51,7 +51,7 @@ def generators(problem, forward) -> renew.Samples:
     mean, covariance = exact(observe(0))
     z = np.random.default_rng(1).multivariate_normal(mean, covariance, N)
     theta = LAYOUT.parameters.from_unit(0.5 * (z + 1)).astype(np.float32)
-    true = forward(None, theta, problem.bins)
+    true = forward(None, theta, problem.bins, len(theta))
     energies = (missed(x, problem.bins).energy for x in (depth_of(z)[:, problem.bins.point], true))
     place = z.astype(np.float32)
     return renew.Samples(
@@ -94,7 +94,7 @@ def test_what_is_known_of_each_sample_stays_with_it(problem, forward):
 def test_planets_that_do_not_exist_are_refused(problem, monkeypatch, forward):
     samples = generators(problem, forward)
 
-    def nothing(physics, theta, bins):
+    def nothing(physics, theta, bins, at_once):
         return np.full((len(theta), bins.point.size), np.nan)
 
     monkeypatch.setattr(renew, "true_depths", nothing)

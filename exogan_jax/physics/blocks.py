@@ -22,6 +22,7 @@ def in_blocks(function: Callable[..., Array], size: int) -> Callable[..., Array]
       function: of pytrees of arrays. It closes over no traced array.
       size: at least 1.
     """
+    function = jax.jit(function)  # traced once for all uses below
 
     @custom_vmap
     def mapped(*arguments: PyTree) -> Array:

@@ -87,7 +87,8 @@ def generators(found: Any, bins: Bins, prior: Marginals, parameters: Parameters)
 
 def exact(answer: Answer, bins: Bins, physics: ForwardModel) -> Answer:
     """The same samples with the weights of the exact posterior."""
-    true = true_depths(physics, answer.samples, bins)
+    # By halves, as they move (`renew.move`): one program for both.
+    true = true_depths(physics, answer.samples, bins, -(-len(answer.samples) // 2))
     found = missed(true, bins)
     with np.errstate(invalid="ignore"):  # infinite both, where there is no such planet
         log_ratio = answer.energy.astype(np.float64) - found.energy

@@ -47,17 +47,19 @@ def _spectra(few: ForwardModel, theta: Float[Array, "n d"]) -> Float[Array, "n k
 
 
 def true_depths(
-    physics: ForwardModel, theta: Float[np.ndarray, "n d"], bins: Bins
+    physics: ForwardModel, theta: Float[np.ndarray, "n d"], bins: Bins, at_once: int
 ) -> Float[np.ndarray, "n k"]:
     """The forward model's depths at the points that the bins touch, which alone are computed; NaN
     for planets that do not exist.
 
     Args:
       physics: on the whole grid.
-      theta: (n, d), half of them at a time where n is even, as `renew.move` has half of the
-        samples: one program for both, for each n and padded size of an observation.
+      theta: (n, d).
       bins: of the observation.
+      at_once: planets side by side: a program is compiled for each such number, and each padded
+        size of an observation.
     """
     few = physics.at_points(bins.point)
-    parts = np.split(np.asarray(theta, np.float32), 1 if len(theta) % 2 else 2)
-    return np.concatenate([np.asarray(_spectra(few, part), np.float64) for part in parts])
+    n, theta = len(theta), np.asarray(theta, np.float32)
+    rows = np.arange(-(-n // at_once) * at_once).reshape(-1, at_once) % n
+    return np.concatenate([np.asarray(_spectra(few, theta[row]), np.float64) for row in rows])[:n]

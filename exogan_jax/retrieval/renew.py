@@ -156,7 +156,7 @@ def move(key: Array, samples: Samples, problem: Problem, power: float) -> tuple[
         )
         walked = jax.tree.map(np.asarray, walked)
         theta = clipped(walked.theta, problem.prior, problem.model.layout.parameters)
-        true = true_depths(problem.physics, theta, problem.bins)
+        true = true_depths(problem.physics, theta, problem.bins, half)
         ended = Samples(
             walked.place,
             theta,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from exogan_jax.gan.model import Model
 from exogan_jax.parameters import Parameter
@@ -81,7 +81,7 @@ def sigma_of(log_bayes: float) -> float:
     for _ in range(100):
         t = abs(log_bayes) + 1 + math.log(t)
     if t < _FURTHEST:
-        found = float(norm.isf(math.exp(-t) / 2))
+        found = -float(ndtri(math.exp(-t) / 2))
     else:  # p = sqrt(2/pi) exp(-x^2/2) / x
         found = math.sqrt(2 * t)
         for _ in range(20):

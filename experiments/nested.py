@@ -1,0 +1,86 @@
+"""Posteriors by nested sampling with the forward model itself: the likelihood and the prior of the
+answers, and nothing of theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from exogan_jax.parameters import Parameters
+from exogan_jax.physics.forward import ForwardModel
+from exogan_jax.physics.observation import Observation, binning_operator
+
+_BATCH = 256  # of the forward model
+
+
+class Reference(NamedTuple):
+    """Weighted samples of a posterior, and its evidence."""
+
+    theta: Float[np.ndarray, "n d"]
+    weight: Float[np.ndarray, " n"]
+    log_evidence: float
+    error: float
+    effective: float  # independent samples that they are worth
+    calls: int  # of the likelihood
+
+
+def log_likelihood(
+    physics: ForwardModel, observation: Observation
+) -> Callable[[np.ndarray], np.ndarray]:
+    """From theta (n, d) to log likelihoods (n,), at the points that the bins touch."""
+    wavelength, half_width, depth, sigma = (np.asarray(x) for x in observation[:4])
+    operator = binning_operator(wavelength, half_width, np.asarray(physics.wavelength_um))
+    touched = np.flatnonzero((operator != 0).any(axis=0))
+    few = physics.at_points(touched)
+    to_bins = jnp.asarray(operator[:, touched], jnp.float32)
+    reference = float(np.median(depth))
+    data = jnp.asarray(1e6 * (depth - reference), jnp.float32)
+    error = jnp.asarray(1e6 * sigma, jnp.float32)
+
+    @jax.jit
+    @jax.vmap
+    def run(theta: jax.Array) -> jax.Array:
+        made = to_bins @ (1e6 * (few(theta) - reference))
+        value = -0.5 * jnp.square((made - data) / error).sum()
+        return jnp.where(few.exists(theta), value, -1e10)
+
+    normalisation = -float(np.log(np.sqrt(2 * np.pi) * sigma).sum())
+
+    def of(theta: np.ndarray) -> np.ndarray:
+        n = len(theta)
+        rows = np.arange(-(-n // _BATCH) * _BATCH).clip(max=n - 1)
+        padded = np.asarray(theta, np.float32)[rows].reshape(-1, _BATCH, theta.shape[1])
+        found = np.concatenate([np.asarray(run(jnp.asarray(part))) for part in padded])[:n]
+        return found.astype(np.float64) + normalisation
+
+    return of
+
+
+def nested(
+    likelihood: Callable[[np.ndarray], np.ndarray],
+    parameters: Parameters,
+    seed: int,
+    n_live: int,
+    n_effective: int,
+) -> Reference:
+    """Weighted samples of the posterior by nautilus (Lange 2023); the error of the log evidence is
+    not known.
+    """
+    from nautilus import Sampler
+
+    def prior(unit: np.ndarray) -> np.ndarray:
+        return np.asarray(parameters.from_unit(jnp.asarray(unit, jnp.float32)))
+
+    sampler = Sampler(prior, likelihood, len(parameters), n_live=n_live, vectorized=True, seed=seed)
+    sampler.run(verbose=False, n_eff=n_effective)
+    theta, log_weight, _ = sampler.posterior()
+    weight = np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+    size = float(1 / np.square(weight).sum())
+    return Reference(theta, weight, sampler.log_z, np.nan, size, sampler.n_like)

@@ -1,0 +1,107 @@
+"""Answers beside nested sampling: what is compared, and that nothing is done twice."""
+
+import io
+from types import SimpleNamespace
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from rich.console import Console
+
+from exogan_jax.files.opacities import load_opacities
+from exogan_jax.layout import PUBLISHED
+from exogan_jax.physics.observation import binning_operator
+from exogan_jax.physics.problem import problem_model
+from experiments import compare_sampling
+from experiments.calibrate import INSTRUMENTS
+from experiments.compare_sampling import compared, planets, report, summary
+from experiments.nested import Reference, log_likelihood
+
+
+@pytest.fixture(scope="module")
+def physics():
+    return problem_model(load_opacities("published"), PUBLISHED)
+
+
+@pytest.fixture(scope="module")
+def made(physics):
+    return planets(physics, 5, 3)
+
+
+def test_instruments_come_in_turn_each_with_planets_of_its_own(made):
+    assert [name for name, _ in made] == [*INSTRUMENTS, "wide"]
+    depth = [observation.depth for _, observation in made]
+    assert depth[0].size == depth[4].size and np.abs(depth[0] - depth[4]).max() > 1e-3
+    assert depth[3].size > 2 and made[3][1].half_width_um[-1] > 0.4  # photometry
+
+
+def test_the_likelihood_is_the_datas(physics, made):
+    _, observation = made[1]
+    share = np.repeat([[0.4], [0.5], [0.6]], 7, axis=1)
+    theta = np.array(PUBLISHED.parameters.from_unit(jnp.asarray(share)))
+    operator = binning_operator(
+        observation.wavelength_um,
+        observation.half_width_um,
+        np.asarray(physics.wavelength_um, np.float64),
+    )
+    seen = np.stack([operator @ np.asarray(physics(one), np.float64) for one in theta])
+    z = (seen - observation.depth) / observation.sigma
+    expected = -0.5 * (z**2 + np.log(2 * np.pi * observation.sigma**2)).sum(axis=1)
+    np.testing.assert_allclose(log_likelihood(physics, observation)(theta), expected, rtol=1e-4)
+
+
+def reference(seed, shift=0.0, n=20_000):
+    theta = np.random.default_rng(seed).normal((shift, 0.0), size=(n, 2))
+    return Reference(theta, np.full(n, 1 / n), 10.0 + shift, np.nan, float(n), 50_000)
+
+
+def answer(seed, shift=0.0):
+    known = reference(seed, shift)
+    return SimpleNamespace(
+        samples=known.theta,
+        weights=known.weight,
+        log_evidence=known.log_evidence,
+        log_evidence_error=0.1,
+        effective_sample_size=known.effective,
+        flags="",
+    )
+
+
+def test_what_differs_is_told():
+    row = compared({"exact": answer(1), "fast": answer(2, 0.5)}, reference(3), reference(4))
+    assert max(row["exact"]["divergence"]) < 1e-3 > max(row["again"]["divergence"])
+    # Of unit normals half a sigma apart, in the tenths of one: 0.030.
+    assert row["fast"]["divergence"][0] == pytest.approx(0.03, abs=0.003)
+    assert row["fast"]["divergence"][1] < 1e-3
+    row |= {"instrument": "wfc3", "seconds": {"exact": 2.0, "fast": 0.5, "nested": 300.0}}
+    off = row | {"exact": row["exact"] | {"log_evidence": 10.4}}
+    said = summary([row, off])
+    assert "within 3 of its errors: 1 of 2" in said and "fast: median 0.01" in said
+    console = Console(width=160, file=io.StringIO())
+    console.print(report([row, off]))
+    text = console.file.getvalue()
+    assert text.count("2 / 0 / 300") == 2 and "10.40 +- 0.10" in text
+
+
+def test_what_is_there_is_not_done_again(monkeypatch, tmp_path, physics, capsys):
+    done = []
+
+    def measured(observation, model, physics, args):
+        done.append(observation.depth.size)
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        row = compared({"exact": answer(1), "fast": answer(2)}, reference(3), None)
+        return row | {"seconds": {"exact": 1.0, "fast": 1.0, "nested": 1.0}}
+
+    monkeypatch.setattr(compare_sampling, "measured", measured)
+    monkeypatch.setattr(
+        compare_sampling, "physics_of", lambda name: (SimpleNamespace(name="published"), physics)
+    )
+    options = ["--model", "published", "--n", "4", "--out", str(tmp_path / "rows.jsonl")]
+    with pytest.raises(KeyboardInterrupt):
+        compare_sampling.main(options)
+    compare_sampling.main(options)
+    assert len(done) == 5 and done[2] == done[3] != done[4]
+    assert "4 of 4" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="of other settings"):
+        compare_sampling.main([*options, "--live", "10"])
