@@ -5,8 +5,9 @@ its units, and what follows from them in closed form.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
@@ -19,6 +20,7 @@ ATOMIC_MASS = 1.66053906892e-27  # kg
 HE_H2_RATIO = 0.17647
 H2_MASS = 2.01588  # u
 HE_MASS = 4.002602  # u
+FILLING_MASS = (H2_MASS + HE_H2_RATIO * HE_MASS) / (1 + HE_H2_RATIO)  # u, of H2 and He together
 #: TauREx 2's, which the published spectra show to 2e-5. (The IAU's nominal radius is 6.957e8 m.)
 SUN_RADIUS_M = 6.955e8
 BACKGROUNDS = ("filling", "fixed")
@@ -102,22 +104,29 @@ def scale_of(
       molar_mass: (gas,) u, in the order of `parameters.gases`.
       background: see `mix`.
     """
-    by_role = {p.role: (p, theta[i]) for i, p in enumerate(parameters)}
-    # All parameters at once, of which the others count nothing: of one at a time, XLA makes a
-    # program each.
-    is_it = np.array([[role == gas for gas in parameters.gases] for role in parameters.roles])
+    # All parameters at once, and what is asked for as sums over them: of one at a time, XLA makes a
+    # program each. No matrix product, which accelerators round.
     is_log = np.array([p.is_log for p in parameters])
     values = theta
     if is_log.any():  # of the others, a power would be no number, nor its slope
         values = jnp.where(is_log, 10.0 ** jnp.where(is_log, theta, 0.0), theta)
-    masses = jnp.where(is_it, jnp.asarray(molar_mass, theta.dtype)[None], 0.0).sum(axis=1)
-    mixture = mix(jnp.where(is_it.any(axis=1), values, 0.0), masses, background)
-    mass, radius = (value_of(*by_role[role], unit) for role, unit in PLANET_UNITS.items())
-    temperature = value_of(*by_role["temperature"])
+    in_unit = [p.in_si / PLANET_UNITS.get(p.role, 1.0) for p in parameters]
+    picked = [
+        np.where(np.array(parameters.roles) == role, in_unit, 0.0)
+        for role in (*PLANET_UNITS, "temperature")
+    ]
+    is_gas = np.array([[role == gas for gas in parameters.gases] for role in parameters.roles])
+    xp: Any = jnp if isinstance(molar_mass, jax.Array) else np  # of numbers: nothing to trace
+    numbers, is_gas = np.stack([*picked, is_gas.any(axis=1)]), is_gas.astype(theta.dtype)
+    masses = (is_gas * xp.asarray(molar_mass, theta.dtype)[None]).sum(axis=1)
+    weights = xp.concatenate([numbers.astype(theta.dtype), masses[None]])
+    mass, radius, temperature, gases, absorbing = jnp.unstack((weights * values[None]).sum(axis=1))
+    free = 1 - gases if background == "filling" else 1.0
+    mean_mass = absorbing + free * FILLING_MASS
     gravity = _GRAVITY * mass / jnp.square(radius)
-    height = (BOLTZMANN / ATOMIC_MASS) * temperature / mixture.mean_mass / gravity
+    height = (BOLTZMANN / ATOMIC_MASS) * temperature / mean_mass / gravity
     disc = jnp.square(radius * (PLANET_UNITS["radius"] / SUN_RADIUS_M))
-    return Scale(disc, height / (radius * PLANET_UNITS["radius"]), gravity, mixture.gases.sum())
+    return Scale(disc, height / (radius * PLANET_UNITS["radius"]), gravity, gases)
 
 
 def excess(scale: Scale, background: str = "filling") -> Float[Array, ""]:

@@ -14,6 +14,7 @@ pixels follow by a fixed, differentiable map (`Drawing.values`): it still is a g
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -54,7 +55,7 @@ class Drawing:
 
     def scale(self, theta: Float[Array, " d"]) -> Scale:
         """Disc and scale height of ONE planet."""
-        return scale_of(theta, self.layout.parameters, np.array(self.molar_mass), self.background)
+        return _scale(self, theta)
 
     def theta(self, anchor: Float[Array, " d"]) -> Float[Array, " d"]:
         """Parameters, from themselves scaled to [-1, 1]."""
@@ -85,6 +86,13 @@ class Drawing:
     def slope(self, depth: Float[Array, " k"], theta: Float[Array, " d"]) -> Float[Array, " k"]:
         """By how much depths change with their levels."""
         return _slope(self.scale(theta), depth)
+
+
+# Traced once for all places in a program that ask for it, which are dozens.
+@partial(jax.jit, static_argnums=0)
+def _scale(drawing: Drawing, theta: Float[Array, " d"]) -> Scale:
+    masses = np.array(drawing.molar_mass)
+    return scale_of(theta, drawing.layout.parameters, masses, drawing.background)
 
 
 def _slope(scale: Scale, depth: Float[Array, " k"]) -> Float[Array, " k"]:
