@@ -1,6 +1,6 @@
 """Speed of the forward model: by batch, beside its own exponentials, and against TauREx 3.
 
-python -m experiments.benchmark_forward [--taurex-python PYTHON] [--batch 256]
+python -m experiments.benchmark_forward [--taurex-python PYTHON] [--batch 256] [--out FOLDER]
 
 For both tables, the whole grid and some of its points: spectra/s under jax.vmap, in the best blocks
 of jax.lax.map, and what jnp.exp of as many numbers as there are exponentials (one a g-point of each
@@ -43,8 +43,10 @@ from exogan_jax.physics.forward import ForwardModel, forward_model, simulate
 from exogan_jax.physics.opacity import OpacityTable
 from exogan_jax.physics.problem import problem_model
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3
+from experiments.reproduce.committed import write_results
 
-SIZES, BLOCKS = (1, 2, 8, 64, 256, 1024), (1, 2, 4, 8, 16)
+_MANY = 256  # spectra side by side, which is quoted
+SIZES, BLOCKS = (1, 2, 8, 64, _MANY, 1024), (1, 2, 4, 8, 16)
 TAUREX = """
 import json, pickle, sys, time
 import numpy as np
@@ -108,8 +110,8 @@ def rate(call: Callable[[], Any], n: int, repeats: int) -> float:
     return n / float(np.median(seconds))
 
 
-def speeds(title: str, model: ForwardModel, console: Console, repeats: int) -> None:
-    """Time of every way, taking turns."""
+def speeds(title: str, model: ForwardModel, console: Console, repeats: int) -> dict[str, float]:
+    """Time of every way, taking turns; what is quoted of it."""
     many = jax.jit(model.sample, static_argnums=1)(jax.random.key(0), max(SIZES))
     all_at_once = jax.jit(lambda model, theta: jax.vmap(model)(theta))
     blocks = jax.jit(
@@ -154,6 +156,13 @@ def speeds(title: str, model: ForwardModel, console: Console, repeats: int) -> N
     console.print(report)
     gradient = min(seconds for name, seconds in best.items() if name.startswith("gradient"))
     console.print(f"gradient: {gradient / forward:.2f} x the time of the forward model")
+    ours, alone = best[f"vmap of {_MANY}"], best["exponentials alone"]
+    return {
+        "a_second": round(1 / ours),
+        "share_of_best": round(forward / ours, 2),
+        "over_exponentials": round(ours / alone, 2),
+        "gradient_over_forward": round(gradient / forward, 2),
+    }
 
 
 def write_cross_sections(table: OpacityTable, wavelength_um: np.ndarray, folder: Path) -> None:
@@ -230,6 +239,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--points", type=int, default=60, help="of the grid, for its part")
+    parser.add_argument("--out", type=Path, help="folder of the numbers")
     args = parser.parse_args(argv)
     console = Console()
     table = load_opacities("published")
@@ -239,11 +249,15 @@ def main(argv: list[str] | None = None) -> None:
         "planets": problem_model(load_opacities(), model_layout()),
     }
     console.print(f"{jax.devices()[0].device_kind}, {os.cpu_count()} CPUs")
+    found: dict[str, dict[str, float]] = {}
     for name, model in models.items():
         n = model.wavelength_um.size
-        speeds(f"{name}, {n} wavelengths", model, console, args.repeats)
+        found[name] = speeds(f"{name}, {n} wavelengths", model, console, args.repeats)
         few = model.at_points(slice(n // 4, n // 4 + args.points))
-        speeds(f"{name}, {few.wavelength_um.size} of them", few, console, args.repeats)
+        some = speeds(f"{name}, {few.wavelength_um.size} of them", few, console, args.repeats)
+        found[f"{name}, {args.points} points"] = some
+    if args.out is not None:
+        write_results(args.out, "speed", {"cpus": os.cpu_count(), **found})
     run = jax.jit(simulate)
     forward = rate(lambda: run(models["published"], theta), args.batch, args.repeats)
     memory = run.lower(models["published"], theta).compile().memory_analysis()

@@ -71,7 +71,7 @@ def compile_once(tmp_path_factory):
 @pytest.fixture(autouse=True, scope="module")
 def programs(request):
     """XLA optimises little: a sixth of the suite's time was its care for programs that run once. A
-    file's programs leave the memory with it: all of them together take gigabytes.
+    long file's programs leave the memory with it: all of them together take gigabytes.
     """
     hastily = request.path.name not in COMPUTING
     with pytest.MonkeyPatch.context() as patch:
@@ -80,7 +80,8 @@ def programs(request):
         if hastily:  # a level of their own would be taken before that
             patch.delitem(lightly.ON_CPU, "xla_backend_optimization_level")
         yield
-    jax.clear_caches()
+    if request.path.name in LONG:  # the others' are small, and much the same
+        jax.clear_caches()
 
 
 @pytest.fixture(autouse=True)
