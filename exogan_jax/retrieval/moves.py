@@ -72,15 +72,16 @@ def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Co
     straight = is_one & ~fixed[mass] & ~fixed[radius]
     half = jnp.where(fixed, 1.0, prior.half)
 
-    def asked_for(latent: Array) -> Array:
+    def asked_for(latent: Array) -> tuple[Array, Array]:
         """Coordinates of the best-fitting scale and radius of a latent, whatever its own mass and
-        radius; 0 elsewhere.
+        radius; 0 elsewhere. And the mean level that is seen, at which its radius is compared.
         """
         other, _ = bend(jnp.where(is_one, at_middle, latent), drawing, level)
         depths = depths_of(other)
-        height, share = asked(depths, target.depth, drawing)
-        pair = scaled(height, share * depths.theta[radius], drawing, level)
-        return put(jnp.zeros_like(latent), drawing, pair)
+        found = asked(depths, target.depth, drawing)
+        apparent = found.radius * depths.theta[radius]
+        pair = scaled(found.height, apparent, drawing, found.level)
+        return put(jnp.zeros_like(latent), drawing, pair), found.level
 
     def share_of_box(u: Array, volume: Array) -> Array:
         # A place of the box has the density 1/2 a dimension.
@@ -89,15 +90,16 @@ def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Co
 
     def position_of(place: Array) -> tuple[Array, Array]:
         latent, u = latent_at(prior, place), to_normal(place)
-        moved = straighten(latent, drawing, level)
-        _, volume = bend(moved, drawing, level)
-        return jnp.where(straight, moved - asked_for(latent), u), share_of_box(u, volume)
+        best, seen = asked_for(latent)
+        moved = straighten(latent, drawing, seen)
+        _, volume = bend(moved, drawing, seen)
+        return jnp.where(straight, moved - best, u), share_of_box(u, volume)
 
     def place_of(position: Array) -> tuple[Array, Array]:
         u = jnp.where(straight, 0.0, position)
         latent = latent_at(prior, from_normal(u))
-        moved = position + asked_for(latent)
-        bent, volume = bend(jnp.where(straight, moved, latent), drawing, level)
+        best, seen = asked_for(latent)
+        bent, volume = bend(jnp.where(straight, position + best, latent), drawing, seen)
         place = jnp.where(straight, (bent - prior.centre) / half, from_normal(u))
         return place, share_of_box(u, volume)
 
