@@ -12,7 +12,7 @@ from exogan_jax.retrieval.correction import no_correction
 from exogan_jax.retrieval.instruments import nothing_free
 from exogan_jax.retrieval.levels import LevelTarget
 from exogan_jax.retrieval.likelihood import UNIT
-from exogan_jax.retrieval.straight import bend, places, seen_level, straighten
+from exogan_jax.retrieval.straight import bend, places, put, scaled, seen_level, straighten
 from experiments.configs.planets import LAYOUT, PARAMETERS
 
 MASSES = (18.01, 43.99, 28.01, 16.03, 22.99, 39.1)
@@ -109,7 +109,7 @@ class TestAskedScale:
         target = self.target(depths, 1e-6 * float(depths.depth.mean()) ** 0.5)
         two = jnp.array(places(drawing))
         other = drawing.depths(levels, anchor.at[two].add(jnp.array([0.05, -0.04])))
-        height, share = asked(other, target, drawing)
+        height, share, _ = asked(other, target, drawing)
         assert abs(other.theta[two[1]] / theta[two[1]] - 1) > 0.01
         np.testing.assert_allclose(height, drawing.scale(theta).height, rtol=2e-3)
         np.testing.assert_allclose(share * other.theta[two[1]], theta[two[1]], rtol=2e-3)
@@ -119,8 +119,30 @@ class TestAskedScale:
         target = self.target(depths, 1.0)
         two = jnp.array(places(WIDE))
         other = WIDE.depths(levels, anchor.at[two].add(jnp.array([0.05, -0.04])))
-        height, _ = asked(other, target, WIDE)
+        height = asked(other, target, WIDE).height
         np.testing.assert_allclose(height, WIDE.scale(other.theta).height, rtol=0.1)
+
+    @pytest.mark.parametrize("drawing", [WIDE, NARROW], ids=["planets", "published"])
+    def test_whatever_the_scale_height_the_mean_depth_stays(self, drawing):
+        """Along the scale height alone, where the data do not fix it, nothing fits worse."""
+        anchor, theta, levels, depths = self.planets(drawing)
+        target = self.target(depths, 1.0)
+        found = asked(depths, target, drawing)
+        bottom = found.radius * theta[places(drawing)[1]]
+        _, radius = scaled(found.height, bottom, drawing, found.level)
+        for factor in (0.6, 1.0, 1.5):
+            height, _ = scaled(factor * found.height, bottom, drawing, found.level)
+            moved, _ = bend(put(anchor, drawing, (height, radius)), drawing, found.level)
+            made = drawing.depths(levels, moved)
+            assert factor == 1 or abs(made.depth.std() / depths.depth.std() - 1) > 0.2
+            lower, _ = bend(put(anchor, drawing, (height, radius)), drawing, found.level - 3)
+            # 1/sqrt(depth) is linear in the levels, and known as its depth is.
+            share = depths.depth**3 / (depths.depth**3).sum()
+            at_mean, elsewhere = (
+                abs(float((share / jnp.sqrt(x)).sum() / (share / jnp.sqrt(depths.depth)).sum()) - 1)
+                for x in (made.depth, drawing.depths(levels, lower).depth)
+            )
+            assert elsewhere > 1e-3 and at_mean < elsewhere / 20
 
     def test_a_correction_counts(self):
         anchor, _, levels, depths = self.planets(WIDE)
