@@ -1,0 +1,81 @@
+"""The coordinates of the walkers, of the shipped generator: an exact change of variables."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from exogan_jax import Observation, load_model
+from exogan_jax.retrieval.compared import LIKELIHOODS
+from exogan_jax.retrieval.latent_prior import latent_at, latent_prior
+from exogan_jax.retrieval.moves import coordinates_of
+from exogan_jax.retrieval.priors import resolve
+from exogan_jax.retrieval.straight import places
+
+SIGMA = 5e-5
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model("planets")
+
+
+@pytest.fixture(scope="module", params=[None, {"planet_mass": "0.2..2"}, {"planet_radius": 1.2}])
+def problem(request, model):
+    """Coordinates for the spectrum of a planet, and places (n, d) of the box."""
+    parameters = model.layout.parameters
+    prior = latent_prior(resolve(request.param, parameters), parameters, len(parameters))
+    rng = np.random.default_rng(1)
+    latent = jnp.asarray(0.6 * rng.uniform(-1, 1, len(parameters)), jnp.float32)
+    depth, _ = model.layout.unpack(model.values(model.generate(latent)))
+    points = np.arange(150, 250, 8)
+    seen = Observation(
+        model.layout.wavelength_um[points],
+        np.zeros(points.size),
+        np.asarray(depth)[points],
+        np.full(points.size, SIGMA),
+    )
+    target = LIKELIHOODS["gaussian"].target(seen, model, prior)
+    best = jnp.asarray(0.5 * rng.uniform(-1, 1, len(parameters)), jnp.float32)
+    near = 0.5 * rng.uniform(-1, 1, (6, len(parameters)))
+    near[:, np.asarray(prior.half) == 0] = 0  # of what is fixed there is one place
+    return coordinates_of(model, target, best), jnp.asarray(near, jnp.float32), prior
+
+
+def free(prior):
+    return np.flatnonzero(np.asarray(prior.half) > 0)
+
+
+def test_there_and_back(problem):
+    coordinates, near, prior = problem
+    position, forth = jax.jit(jax.vmap(coordinates.position))(near)
+    place, back = jax.jit(jax.vmap(coordinates.place))(position)
+    kept = free(prior)
+    np.testing.assert_allclose(place[:, kept], near[:, kept], atol=2e-3)
+    np.testing.assert_allclose(forth, back, atol=2e-3)
+    assert np.ptp(np.asarray(position), axis=0)[kept].min() > 0.05
+
+
+def test_volumes_are_those_of_the_jacobian(problem):
+    coordinates, near, prior = problem
+    position, volume = jax.jit(jax.vmap(coordinates.position))(near)
+    jacobian = jax.jit(jax.vmap(jax.jacfwd(lambda x: coordinates.place(x)[0])))(position)
+    kept = free(prior)
+    fixed = near.shape[1] - len(kept)
+    matrix = np.asarray(jacobian, np.float64)[:, kept[:, None], kept[None]]
+    _, log_det = np.linalg.slogdet(matrix)
+    # A place of the box has the density 1/2 a dimension; what is fixed has the normal one at 0.
+    at_zero = -0.5 * np.log(2 * np.pi)
+    np.testing.assert_allclose(volume, log_det - len(kept) * np.log(2) + fixed * at_zero, atol=0.02)
+
+
+def test_other_parameters_do_not_hang_on_the_two(model, problem):
+    """The Jacobian is triangular."""
+    coordinates, near, prior = problem
+    mass, radius = places(model.drawing)
+    pair = np.array([i for i in (mass, radius) if i in free(prior)])
+    x, _ = coordinates.position(near[0])
+    before, after = (latent_at(prior, coordinates.place(y)[0]) for y in (x, x.at[pair].add(0.01)))
+    others = np.array([i for i in range(x.size) if i not in (mass, radius)])
+    np.testing.assert_allclose(before[others], after[others], atol=1e-5)
+    assert np.all(before[pair] != after[pair])
