@@ -9,7 +9,7 @@ are worth 1,900-4,700 independent samples, instead of 300-860.
 Radii are compared at the mean level that is seen with these other parameters, not at one for all:
 clouds and gases move it by several scale heights, and where the data do not fix the scale height
 the sheet is bent by the product of the two. Walkers did not reach its far end: of a planet of 0.08
-M_J with weak features, the answer missed a quarter of the posterior, all radii below 0.57 R_J.
+M_J with weak features, the answer missed a third of the posterior, and all radii below 0.57 R_J.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _KNOWN = 0.1
 _LEAST = 0.1  # of the reference, the smallest scale height that they ask for
 
 
-class Asked(NamedTuple):
-    """What the data ask for."""
+class BestFit(NamedTuple):
+    """What fits the data best, other parameters given."""
 
     height: Float[Array, ""]  # scale height, planet radii
     radius: Float[Array, ""]  # at the bottom, in that of the planet that was drawn
@@ -39,7 +39,7 @@ class Asked(NamedTuple):
 
 
 @jax.default_matmul_precision("highest")
-def asked(depths: Depths, target: LevelTarget, drawing: Drawing) -> Asked:
+def asked(depths: Depths, target: LevelTarget, drawing: Drawing) -> BestFit:
     """Scale height and radius of ONE planet's other parameters.
 
     Args:
@@ -64,4 +64,4 @@ def asked(depths: Depths, target: LevelTarget, drawing: Drawing) -> Asked:
     slope = slope / ((weight * jnp.square(off)).sum() + known)
     slope = jnp.maximum(slope, _LEAST * scale.height)
     at_bottom = jnp.maximum(mean + slope * mean_level, 1e-3)
-    return Asked(slope / at_bottom, 1 / at_bottom, mean_level)
+    return BestFit(slope / at_bottom, 1 / at_bottom, mean_level)

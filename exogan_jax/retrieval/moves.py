@@ -79,8 +79,8 @@ def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Co
         other, _ = bend(jnp.where(is_one, at_middle, latent), drawing, level)
         depths = depths_of(other)
         found = asked(depths, target.depth, drawing)
-        apparent = found.radius * depths.theta[radius]
-        pair = scaled(found.height, apparent, drawing, found.level)
+        bottom = found.radius * depths.theta[radius]
+        pair = scaled(found.height, bottom, drawing, found.level)
         return put(jnp.zeros_like(latent), drawing, pair), found.level
 
     def share_of_box(u: Array, volume: Array) -> Array:
