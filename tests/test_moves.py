@@ -79,3 +79,10 @@ def test_other_parameters_do_not_hang_on_the_two(model, problem):
     others = np.array([i for i in range(x.size) if i not in (mass, radius)])
     np.testing.assert_allclose(before[others], after[others], atol=1e-5)
     assert np.all(before[pair] != after[pair])
+
+
+def test_mass_and_radius_are_apart_where_both_are_free(model, problem):
+    coordinates, _, prior = problem
+    pair = places(model.drawing)
+    both = set(pair) <= set(free(prior))
+    assert set(np.flatnonzero(coordinates.apart)) == (set(pair) if both else set())

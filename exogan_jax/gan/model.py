@@ -109,6 +109,11 @@ class Model:
         """The encoder's Flax module."""
         return Encoder(self.networks.latent_dim, **dict(self.encoder_options))
 
+    @property
+    def has_flow(self) -> bool:
+        """Whether there is an encoder whose normal distribution a flow bends."""
+        return self.encoder is not None and self.encoder_network.n_layers > 0
+
     def propose(self, features: Float[Array, " f"]) -> Proposal:
         """The encoder's distribution of the latent, from `retrieval.encode.features`."""
         proposal = self.encoder_network.apply(self.encoder, features[None])

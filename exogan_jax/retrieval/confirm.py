@@ -128,6 +128,8 @@ def by_forward(
     depth = answer.found.depth + (best_depth - answer.found.depth[best])
     known = np.isfinite(true)
     depth[:, bins.point] = np.where(known, true, depth[:, bins.point])
+    # Another program rounds it otherwise, which data of a thousand errors' misfit show.
+    best_depth[bins.point] = depth[best, bins.point]
     return answer._replace(
         weights=weights,
         energy=found.energy.astype(np.float32),

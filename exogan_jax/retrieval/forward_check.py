@@ -36,7 +36,7 @@ def _spectrum(physics: ForwardModel, theta: Float[Array, " d"]) -> Float[Array, 
 
 def true_spectrum(physics: ForwardModel, theta: Float[np.ndarray, " d"]) -> Float[np.ndarray, " w"]:
     """The forward model's depths on its whole grid, of ONE planet; compiled once for all."""
-    return np.asarray(_spectrum(physics, np.asarray(theta, np.float32)), np.float64)
+    return np.array(_spectrum(physics, np.asarray(theta, np.float32)), np.float64)
 
 
 @jax.jit

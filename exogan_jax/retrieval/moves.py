@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.stats import norm
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from exogan_jax.gan.altitude import Depths
 from exogan_jax.gan.model import Model
@@ -31,16 +31,21 @@ class Coordinates(NamedTuple):
     position: Callable[[Float[Array, " d"]], tuple[Float[Array, " d"], Float[Array, ""]]]
     #: The inverse: position (d,) -> place, and the same logarithm
     place: Callable[[Float[Array, " d"]], tuple[Float[Array, " d"], Float[Array, ""]]]
+    #: Coordinates (d,) whose distribution depends little on the others: differences from what fits
+    #: best with those.
+    apart: Bool[np.ndarray | Array, " d"]
 
 
-def normal_coordinates() -> Coordinates:
-    """Normal ones."""
+def normal_coordinates(d: int) -> Coordinates:
+    """Normal ones of d dimensions."""
 
     def position_of(place: Array) -> tuple[Array, Array]:
         u = to_normal(place)
         return u, norm.logpdf(u).sum()
 
-    return Coordinates(position_of, lambda u: (from_normal(u), norm.logpdf(u).sum()))
+    return Coordinates(
+        position_of, lambda u: (from_normal(u), norm.logpdf(u).sum()), np.zeros(d, bool)
+    )
 
 
 def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Coordinates:
@@ -53,7 +58,7 @@ def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Co
       best: a place that fits.
     """
     if not isinstance(target.depth, LevelTarget):
-        return normal_coordinates()
+        return normal_coordinates(best.size)
     drawing, prior = model.drawing, target.prior
     generate = model.at_points(target.depth.point)
 
@@ -104,4 +109,4 @@ def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Co
         return place, share_of_box(u, volume)
 
     # Traced once, as `compared`'s densities.
-    return Coordinates(jax.jit(position_of), jax.jit(place_of))
+    return Coordinates(jax.jit(position_of), jax.jit(place_of), straight)

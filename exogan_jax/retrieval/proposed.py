@@ -65,6 +65,20 @@ def draw_proposed(key: Array, model: Model, target: Target, n: int) -> Drawn:
     return Drawn(v, log_mixed, jnp.where(usable, both[0], both[1]), ~usable)
 
 
+def places_proposed(key: Array, model: Model, target: Target, n: int) -> Float[Array, "n d"]:
+    """Places that a model's encoder, which has a flow, proposes: no numbers where a draw is outside
+    of the narrowed box. Where the user's prior fixes something, they are the normal distribution's.
+    """
+    prior = jax.tree.map(jnp.asarray, target.prior)
+    proposal = propose(model, target.depth)
+    unit = unit_normal(key, (n, proposal.mean.size))
+    u, _ = _bent(model, proposal, unit)
+    shape = shape_within(proposal, prior, model.layout.parameters)
+    normal = shape.mean[None] + unit @ shape.spread.T
+    usable = jnp.all(prior.half > 0)  # of what is fixed, the flow knows nothing
+    return from_normal(jnp.where(usable, _to_place(u, prior), normal))
+
+
 def _bent(
     model: Model, proposal: Proposal, unit: Float[Array, "n d"]
 ) -> tuple[Float[Array, "n d"], Float[Array, " n"]]:

@@ -47,8 +47,8 @@ class Weighted(NamedTuple):
 
 def is_quick(model: Model, settings: Settings) -> bool:
     """Whether a fast answer is asked for, and the encoder proposes what can be weighted."""
-    flows = model.encoder is not None and model.encoder_network.n_layers > 0
-    return not settings.exact and settings.encoder and flows and is_sampled(model, settings)
+    weighs = settings.encoder and model.has_flow
+    return not settings.exact and weighs and is_sampled(model, settings)
 
 
 def weighted(key: Array, model: Model, target: Target, settings: Settings) -> Weighted:

@@ -12,10 +12,12 @@ from jaxtyping import Array, Float, Int
 from exogan_jax.gan.model import Model
 from exogan_jax.retrieval import ensemble, importance
 from exogan_jax.retrieval.compared import LIKELIHOODS, Target
+from exogan_jax.retrieval.ensemble import EnsembleState
 from exogan_jax.retrieval.importance import Integral
 from exogan_jax.retrieval.latent_prior import latent_at, log_norm, log_weight
 from exogan_jax.retrieval.modes import Modes, draw
 from exogan_jax.retrieval.moves import Coordinates, coordinates_of
+from exogan_jax.retrieval.proposed import places_proposed
 from exogan_jax.retrieval.settings import Settings
 
 _LONGEST = 32  # latents that an ensemble can sample: the paper's 100 are too many
@@ -114,7 +116,7 @@ def sample(
     assert settings.n_burn is not None and settings.keep_every is not None
     log_likelihood = likelihood(model, target, settings)
     of = posterior(model, target, place[log_density.argmax()], log_likelihood)
-    begin_key, run_key, draw_key, choose_key = jax.random.split(key, 4)
+    begin_key, run_key, draw_key, choose_key, flow_key = jax.random.split(key, 5)
     if modes is not None:
         walkers, begun = draw(begin_key, modes, log_density, of.in_box, ensemble.N_WALKERS)
     else:
@@ -123,6 +125,8 @@ def sample(
     length = {name: getattr(settings, name) for name in ("n_burn", "n_kept", "keep_every")}
     position, volume = jax.vmap(of.coordinates.position)(walkers)
     begin = ensemble.begin(position, begun + volume)
+    if settings.encoder and model.has_flow:
+        begin = _half_proposed(flow_key, model, target, begin, of)
     kept, info = ensemble.run(run_key, begin, of.density, **length)
     states = kept.position.reshape(-1, kept.position.shape[-1])
     drawn = importance.draw(draw_key, states, of.density, settings.n_draws)
@@ -147,6 +151,25 @@ def sample(
         evidence=total._replace(log=total.log - log_norm(target.prior, parameters)),
         drawing=drawing,
     )
+
+
+def _half_proposed(
+    key: Array, model: Model, target: Target, begin: EnsembleState, of: Posterior
+) -> EnsembleState:
+    """Walkers of which every second begins where the encoder proposes, but for the coordinates that
+    do not hang on the others.
+
+    The starts climb to the best modes, and walkers that begin there find a mode that is no worse
+    but far away late, or never. Of one planet in sixty (PRISM, 30 ppm) that cost a sixth of the
+    evidence, and the true haze: no step of 300 had reached it. The encoder knows of both.
+    """
+    place = places_proposed(key, model, target, begin.position.shape[0] // 2)
+    inside = jnp.all(jnp.abs(place) < 1, axis=1)[:, None]  # not where there is no number
+    position, _ = jax.vmap(of.coordinates.position)(jnp.where(inside, place, 0.0))
+    taken = inside & ~of.coordinates.apart[None]
+    position = jnp.where(taken, position, begin.position[::2])
+    proposed = ensemble.init(position, of.density)
+    return jax.tree.map(lambda old, new: old.at[::2].set(new), begin, proposed)
 
 
 def of_starts(

@@ -1,0 +1,99 @@
+"""Where walkers begin: about the modes, and where an encoder proposes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from test_fitting import observe
+from test_quick import target_of, with_encoder
+from tiny_model import LAYOUT, D
+
+from exogan_jax.gan.npe import to_normal
+from exogan_jax.retrieval import sampling
+from exogan_jax.retrieval.ensemble import begin
+from exogan_jax.retrieval.latent_prior import latent_at
+from exogan_jax.retrieval.moves import Coordinates
+from exogan_jax.retrieval.proposed import draw_proposed, places_proposed
+
+APART = np.arange(D) == 1
+
+
+@pytest.fixture(scope="module")
+def model():
+    return with_encoder(np.linspace(-0.5, 0.5, D), np.full(D, 0.6))
+
+
+def places(model, priors, n=20_000):
+    target = target_of(model, observe(0), priors)
+    drawn = jax.jit(places_proposed, static_argnums=3)(jax.random.key(5), model, target, n)
+    return target, np.asarray(drawn)
+
+
+def test_places_are_those_of_the_weighted_draws(model):
+    """Of which three quarters are the flow's."""
+    target, place = places(model, None)
+    weighted = draw_proposed(jax.random.key(0), model, target, 20_000)
+    flows = np.asarray(weighted.position)[:15_000]
+    u = np.asarray(to_normal(place))
+    q = [0.02, 0.16, 0.5, 0.84, 0.98]
+    np.testing.assert_allclose(
+        np.nanquantile(u, q, axis=0), np.nanquantile(flows, q, axis=0), atol=0.05
+    )
+
+
+@pytest.mark.parametrize("priors", [{"radius": "1.0..1.6"}, {"radius": 1.3}])
+def test_priors_narrow_them(model, priors):
+    target, place = places(model, priors)
+    inside = np.isfinite(place).all(axis=1)
+    assert inside.mean() > 0.3 and np.abs(place[inside]).max() < 1
+    latent = np.asarray(jax.vmap(lambda x: latent_at(target.prior, x))(place[inside]))
+    column = LAYOUT.parameters.roles.index("radius")
+    ends = [1.0, 1.6] if priors["radius"] == "1.0..1.6" else [1.3, 1.3]
+    values = np.broadcast_to(np.asarray(ends)[:, None], (2, len(LAYOUT.parameters)))
+    low, high = (2 * LAYOUT.parameters.to_unit(values) - 1)[:, column]
+    assert np.all((latent[:, column] > low - 1e-5) & (latent[:, column] < high + 1e-5))
+    # Those that are wholly inside are not narrowed otherwise.
+    other = LAYOUT.parameters.roles.index("temperature")
+    free = places(model, None)[1][:, other]
+    np.testing.assert_allclose(latent[:, other].std(), free.std(), rtol=0.15)
+
+
+def test_every_second_walker_begins_where_the_encoder_says(model):
+    def density(position):
+        return -jnp.square(position - 0.25).sum()
+
+    def half(x):  # not its own inverse, and of some volume
+        return 0.5 * x, jnp.log(2.0)
+
+    of = sampling.Posterior(Coordinates(half, lambda y: (2 * y, 0.0), APART), density, density)
+    position = jnp.asarray(np.random.default_rng(0).normal(size=(400, D)), jnp.float32)
+    old = begin(position, jax.vmap(density)(position))
+    target = target_of(model, observe(0))
+    new = jax.jit(lambda key: sampling._half_proposed(key, model, target, old, of))(
+        jax.random.key(5)
+    )
+    np.testing.assert_array_equal(new.position[1::2], position[1::2])
+    np.testing.assert_array_equal(new.log_density[1::2], old.log_density[1::2])
+    np.testing.assert_array_equal(new.position[::2, APART], position[::2, APART])
+    moved = np.asarray(new.position)[::2, ~APART]
+    expected = 0.5 * np.asarray(places_proposed(jax.random.key(5), model, target, 200))[:, ~APART]
+    np.testing.assert_allclose(moved, expected, atol=1e-5)
+    np.testing.assert_allclose(
+        new.log_density[::2], jax.vmap(density)(new.position[::2]), rtol=1e-6
+    )
+
+
+def test_a_walker_stays_where_the_prior_leaves_no_such_place(model):
+    def density(position):
+        return -jnp.square(position).sum()
+
+    none = Coordinates(lambda x: (x, 0.0), lambda y: (y, 0.0), np.zeros(D, bool))
+    of = sampling.Posterior(none, density, density)
+    position = jnp.full((400, D), 7.0)
+    old = begin(position, jax.vmap(density)(position))
+    target = target_of(model, observe(0), {"radius": "1.0..1.6"})
+    new = sampling._half_proposed(jax.random.key(5), model, target, old, of)
+    inside = np.isfinite(places_proposed(jax.random.key(5), model, target, 200)).all(axis=1)
+    stayed = np.all(np.asarray(new.position)[::2] == 7, axis=1)
+    np.testing.assert_array_equal(stayed, ~inside)
+    assert 0 < inside.sum() < 200 and np.all(np.isfinite(new.log_density))
