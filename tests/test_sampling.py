@@ -83,17 +83,21 @@ def test_every_second_walker_begins_where_the_encoder_says(model):
     )
 
 
-def test_a_walker_stays_where_the_prior_leaves_no_such_place(model):
+@pytest.mark.parametrize("steep", [1.0, 1000.0])
+def test_a_walker_stays_where_a_place_is_none_or_hopeless(model, steep):
     def density(position):
-        return -jnp.square(position).sum()
+        return -steep * jnp.square(position).sum()
 
     none = Coordinates(lambda x: (x, 0.0), lambda y: (y, 0.0), np.zeros(D, bool))
     of = sampling.Posterior(none, density, density)
-    position = jnp.full((400, D), 7.0)
+    position = jnp.full((400, D), 1e-3)
     old = begin(position, jax.vmap(density)(position))
     target = target_of(model, observe(0), {"radius": "1.0..1.6"})
     new = sampling._half_proposed(jax.random.key(5), model, target, old, of)
-    inside = np.isfinite(places_proposed(jax.random.key(5), model, target, 200)).all(axis=1)
-    stayed = np.all(np.asarray(new.position)[::2] == 7, axis=1)
-    np.testing.assert_array_equal(stayed, ~inside)
+    place = np.asarray(places_proposed(jax.random.key(5), model, target, 200))
+    inside = np.isfinite(place).all(axis=1)
+    hopeless = steep * np.square(place).sum(axis=1) > 10 * D
+    stayed = np.asarray(new.position)[::2, 0] == np.float32(1e-3)
+    np.testing.assert_array_equal(stayed, ~inside | hopeless)
     assert 0 < inside.sum() < 200 and np.all(np.isfinite(new.log_density))
+    assert np.any(hopeless & inside) == (steep > 1)
