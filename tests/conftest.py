@@ -12,7 +12,6 @@ from exogan_jax.retrieval import lightly
 # XLA's other way to make code of fusions takes twice as long to compile; of child processes, too.
 os.environ["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false " + os.environ.get("XLA_FLAGS", "")
 jax.config.update("jax_numpy_rank_promotion", "raise")
-jax.config.update("jax_debug_key_reuse", True)
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -44,6 +43,18 @@ LONG = (
 )
 
 
+#: Files that run whole retrievals or trainings whose keys are checked in test_fitting.py,
+#: test_quick.py, test_encoding.py and test_step.py: the check is a seventh of the time of a file.
+KEYS_CHECKED_ELSEWHERE = (
+    "test_accuracy.py",
+    "test_flagged.py",
+    "test_free_instruments.py",
+    "test_latent_prior.py",
+    "test_restore.py",
+    "test_third_problem.py",
+    "test_train.py",
+)
+
 #: Files whose programs compute for longer than they compile.
 COMPUTING = ("test_accuracy.py",)
 
@@ -73,6 +84,7 @@ def programs(request):
     """XLA optimises little: a sixth of the suite's time was its care for programs that run once. A
     long file's programs leave the memory with it: all of them together take gigabytes.
     """
+    jax.config.update("jax_debug_key_reuse", request.path.name not in KEYS_CHECKED_ELSEWHERE)
     hastily = request.path.name not in COMPUTING
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", str(int(hastily)))  # of child processes

@@ -164,7 +164,7 @@ def _half_proposed(
     do not hang on the others.
 
     The starts climb to the best modes, and walkers that begin there find a mode that is no worse
-    but far away late, or never. Of one planet in sixty (PRISM, 30 ppm) that cost a sixth of the
+    but far away late, or never. Of one planet in sixty (PRISM, 30 ppm) that cost an eighth of the
     evidence, and the true haze: no step of 300 had reached it. The encoder knows of both.
     """
     place = places_proposed(key, model, target, begin.position.shape[0] // 2)
