@@ -93,7 +93,9 @@ def test_a_walker_stays_where_a_place_is_none_or_hopeless(model, steep):
     position = jnp.full((400, D), 1e-3)
     old = begin(position, jax.vmap(density)(position))
     target, place = places(model, {"radius": "1.0..1.6"}, 200)
-    new = sampling._half_proposed(jax.random.key(5), model, target, old, of)
+    new = jax.jit(lambda key: sampling._half_proposed(key, model, target, old, of))(
+        jax.random.key(5)
+    )
     inside = np.isfinite(place).all(axis=1)
     hopeless = steep * np.square(place).sum(axis=1) > 10 * D
     stayed = np.asarray(new.position)[::2, 0] == np.float32(1e-3)
