@@ -8,6 +8,7 @@ from test_fitting import observe
 from test_quick import target_of, with_encoder
 from tiny_model import LAYOUT, D
 
+from exogan_jax.api import retrieve
 from exogan_jax.gan.npe import to_normal
 from exogan_jax.retrieval import sampling
 from exogan_jax.retrieval.ensemble import begin
@@ -15,6 +16,7 @@ from exogan_jax.retrieval.latent_prior import latent_at
 from exogan_jax.retrieval.moves import Coordinates
 from exogan_jax.retrieval.proposed import draw_proposed, places_proposed
 
+pytestmark = pytest.mark.optax
 APART = np.arange(D) == 1
 PLACES = jax.jit(places_proposed, static_argnums=3)
 
@@ -102,3 +104,28 @@ def test_a_walker_stays_where_a_place_is_none_or_hopeless(model, steep):
     np.testing.assert_array_equal(stayed, ~inside | hopeless)
     assert 0 < inside.sum() < 200 and np.all(np.isfinite(new.log_density))
     assert np.any(hopeless & inside) == (steep > 1)
+
+
+def test_they_do_so_where_there_is_a_flow(model, monkeypatch):
+    """Told while the program is traced: it need not be compiled."""
+
+    class AskedError(Exception):
+        pass
+
+    class WalkingError(Exception):
+        pass
+
+    def raising(error):
+        def function(*_, **__):
+            raise error
+
+        return function
+
+    monkeypatch.setattr(sampling, "_half_proposed", raising(AskedError))
+    monkeypatch.setattr(sampling.ensemble, "run", raising(WalkingError))
+    few = {"exact": False, "n_starts": 2, "n_steps": 2, "n_burn": 3, "n_draws": 512}
+    options = few | {"n_samples": 16, "n_effective": 10**6}  # draws of the encoder are not enough
+    with pytest.raises(AskedError):
+        retrieve(observe(0), model, **options)
+    with pytest.raises(WalkingError):
+        retrieve(observe(0), model, encoder=False, **options)
