@@ -43,16 +43,14 @@ LONG = (
 )
 
 
-#: Files that run whole retrievals or trainings whose keys are checked in test_fitting.py,
-#: test_quick.py, test_encoding.py and test_step.py: the check is a seventh of the time of a file.
+#: Files of whole retrievals, and of a training, whose keys are checked in test_fitting.py,
+#: test_quick.py, test_flagged.py and test_train.py: the check is a seventh of a file's time.
 KEYS_CHECKED_ELSEWHERE = (
     "test_accuracy.py",
-    "test_flagged.py",
     "test_free_instruments.py",
     "test_latent_prior.py",
     "test_restore.py",
     "test_third_problem.py",
-    "test_train.py",
 )
 
 #: Files whose programs compute for longer than they compile.

@@ -31,6 +31,12 @@ def places(model, priors, n=20_000):
     return target, np.asarray(PLACES(jax.random.key(5), model, target, n))
 
 
+def begun(model, target, old, of):
+    """Walkers of which half begin anew."""
+    run = jax.jit(lambda key: sampling._half_proposed(key, model, target, old, of))
+    return run(jax.random.key(5))  # that of `places`
+
+
 def test_places_are_those_of_the_weighted_draws(model):
     """Of which three quarters are the flow's."""
     target, place = places(model, None)
@@ -44,14 +50,13 @@ def test_places_are_those_of_the_weighted_draws(model):
     )
 
 
-@pytest.mark.parametrize("priors", [{"radius": "1.0..1.6"}, {"radius": 1.3}])
-def test_priors_narrow_them(model, priors):
-    target, place = places(model, priors)
+@pytest.mark.parametrize(("prior", "ends"), [("1.0..1.6", (1.0, 1.6)), (1.3, (1.3, 1.3))])
+def test_priors_narrow_them(model, prior, ends):
+    target, place = places(model, {"radius": prior})
     inside = np.isfinite(place).all(axis=1)
     assert inside.mean() > 0.3 and np.abs(place[inside]).max() < 1
     latent = np.asarray(jax.vmap(lambda x: latent_at(target.prior, x))(place[inside]))
     column = LAYOUT.parameters.roles.index("radius")
-    ends = [1.0, 1.6] if priors["radius"] == "1.0..1.6" else [1.3, 1.3]
     values = np.broadcast_to(np.asarray(ends)[:, None], (2, len(LAYOUT.parameters)))
     low, high = (2 * LAYOUT.parameters.to_unit(values) - 1)[:, column]
     assert np.all((latent[:, column] > low - 1e-5) & (latent[:, column] < high + 1e-5))
@@ -72,9 +77,7 @@ def test_every_second_walker_begins_where_the_encoder_says(model):
     position = jnp.asarray(np.random.default_rng(0).normal(size=(400, D)), jnp.float32)
     old = begin(position, jax.vmap(density)(position))
     target, place = places(model, None, 200)
-    new = jax.jit(lambda key: sampling._half_proposed(key, model, target, old, of))(
-        jax.random.key(5)
-    )
+    new = begun(model, target, old, of)
     np.testing.assert_array_equal(new.position[1::2], position[1::2])
     np.testing.assert_array_equal(new.log_density[1::2], old.log_density[1::2])
     np.testing.assert_array_equal(new.position[::2, APART], position[::2, APART])
@@ -95,9 +98,7 @@ def test_a_walker_stays_where_a_place_is_none_or_hopeless(model, steep):
     position = jnp.full((400, D), 1e-3)
     old = begin(position, jax.vmap(density)(position))
     target, place = places(model, {"radius": "1.0..1.6"}, 200)
-    new = jax.jit(lambda key: sampling._half_proposed(key, model, target, old, of))(
-        jax.random.key(5)
-    )
+    new = begun(model, target, old, of)
     inside = np.isfinite(place).all(axis=1)
     hopeless = steep * np.square(place).sum(axis=1) > 10 * D
     stayed = np.asarray(new.position)[::2, 0] == np.float32(1e-3)

@@ -128,7 +128,7 @@ def by_forward(
     depth = answer.found.depth + (best_depth - answer.found.depth[best])
     known = np.isfinite(true)
     depth[:, bins.point] = np.where(known, true, depth[:, bins.point])
-    # Another program rounds it otherwise, which data of a thousand errors' misfit show.
+    # The two are computed by different programs, whose rounding shows in very poor fits.
     best_depth[bins.point] = depth[best, bins.point]
     return answer._replace(
         weights=weights,
