@@ -7,7 +7,7 @@ import io
 
 import numpy as np
 import pytest
-from test_readers import DEPTH, ERROR, HALF, RATIO, RATIO_ERROR, W, check_same, hdf5, rows
+from made_spectra import DEPTH, ERROR, HALF, RATIO, RATIO_ERROR, W, check_same, hdf5, rows
 
 import exogan_jax as xg
 
