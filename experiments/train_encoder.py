@@ -2,9 +2,10 @@
 
 python -m experiments.train_encoder --model FILE --config experiments/configs/encoder.py --out OUT
 
-Killed or told to stop (SIGTERM), it goes on from its last checkpoint when the command is given
-again. Writes to OUT: config.json, sessions.jsonl, metrics.jsonl, tensorboard/, checkpoints/ and
-NAME.safetensors.
+It observes simulated spectra, made first, where the latents are the parameters; otherwise, or with
+n_simulated=0, generated ones. Killed or told to stop (SIGTERM), it goes on from its last checkpoint
+when the command is given again. Writes to OUT: config.json, spectra.npz, held_out.npz,
+sessions.jsonl, metrics.jsonl, tensorboard/, checkpoints/ and NAME.safetensors.
 """
 
 from __future__ import annotations
@@ -16,24 +17,30 @@ import math
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 import orbax.checkpoint as ocp
 from absl import logging
 from ml_collections import ConfigDict
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from exogan_jax.files.opacities import load_opacities
+from exogan_jax.files.records import Spectra
 from exogan_jax.files.weights import load_model, model_card, save_model
 from exogan_jax.gan.model import Model
 from exogan_jax.gan.npe import Encoder
+from exogan_jax.physics.problem import problem_model
 from experiments.training.configure import load_config, settings
+from experiments.training.data import kept_in
 from experiments.training.encoding import (
     EncoderInfo,
     EncoderState,
     EncoderTraining,
     init,
+    is_simulated,
     judge,
     measure_radius,
 )
@@ -46,6 +53,30 @@ def with_encoder(model: Model, options: dict[str, Any], params: Any) -> Model:
     """The model with this encoder, of these options of `npe.Encoder`."""
     pairs = tuple(sorted(options.items()))
     return dataclasses.replace(model, encoder={"params": params}, encoder_options=pairs)
+
+
+_Stepped = tuple[EncoderState, EncoderInfo]
+
+
+class Observed(NamedTuple):
+    """Simulated spectra that are observed; None where generated ones are."""
+
+    train: Spectra | None
+    held_out: Spectra | None
+
+
+def spectra_of(model: Model, opacities: str, config: ConfigDict, out: Path) -> Observed:
+    """Simulated spectra, as many as the configuration says, kept in `out`."""
+    if not config.n_simulated or not is_simulated(model):
+        return Observed(None, None)
+    physics = problem_model(load_opacities(opacities), model.layout)
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(config.seed), 1))
+    kinds = ("spectra", config.n_simulated), ("held_out", config.n_evaluated)
+    made = (
+        kept_in(out / f"{name}.npz", key, n, physics, model.layout)
+        for (name, n), key in zip(kinds, keys, strict=True)
+    )
+    return Observed(*(jax.tree.map(jnp.asarray, each) for each in made))
 
 
 def train(name_or_path: str, config: ConfigDict, out: Path) -> Path:
@@ -61,31 +92,34 @@ def train(name_or_path: str, config: ConfigDict, out: Path) -> Path:
     n, k = config.n_steps, config.steps_per_call
     rate = optax.warmup_cosine_decay_schedule(0.0, config.learning_rate, min(500, n // 10), n)
     radius_key, init_key, train_key, test_key = jax.random.split(jax.random.key(config.seed), 4)
-    network_options = config.options.to_dict() | {"radius": measure_radius(model, radius_key)}
+    spectra = spectra_of(model, card["training"]["opacities"], config, out)
+    options = config.options.to_dict()
+    options["radius"] = measure_radius(model, radius_key, spectra=spectra.train)
     training = EncoderTraining(
-        Encoder(model.networks.latent_dim, **network_options),
+        Encoder(model.networks.latent_dim, **options),
         optimizer=optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate, b2=config.b2)),
         batch_size=config.batch_size,
         ema_decay=config.ema_decay,
     )
 
-    def run(key: jax.Array, state: EncoderState, model: Model) -> tuple[EncoderState, EncoderInfo]:
-        def one(state: EncoderState, _: None) -> tuple[EncoderState, EncoderInfo]:
+    def run(key: jax.Array, state: EncoderState, model: Model, seen: Spectra | None) -> _Stepped:
+        def one(state: EncoderState, _: None) -> _Stepped:
             step_key = jax.random.fold_in(key, state.step)
-            return encoder_step(step_key, state, model, training)
+            return encoder_step(step_key, state, model, training, seen)
 
         state, infos = jax.lax.scan(one, state, length=k)
         return state, jax.tree.map(lambda x: x.mean(), infos)
 
     def judged(params: Any) -> dict[str, float]:
-        found = with_encoder(model, network_options, params)
-        return judge(found, jax.random.clone(test_key), config.n_evaluated)  # the same every time
+        found = with_encoder(model, options, params)
+        # The same every time.
+        return judge(found, jax.random.clone(test_key), config.n_evaluated, spectra.held_out)
 
     compiled = jax.jit(run)  # not donated: a checkpoint may still be reading the state
     state = jax.jit(lambda key: init(key, training, model))(init_key)
-    options = ocp.CheckpointManagerOptions(max_to_keep=1)
+    keep_one = ocp.CheckpointManagerOptions(max_to_keep=1)
     with (
-        ocp.CheckpointManager((out / "checkpoints").absolute(), options=options) as manager,
+        ocp.CheckpointManager((out / "checkpoints").absolute(), options=keep_one) as manager,
         termination() as told_to_stop,
     ):
         step = 0
@@ -98,7 +132,7 @@ def train(name_or_path: str, config: ConfigDict, out: Path) -> Path:
             task = bar.add_task("training the encoder", total=n, completed=step)
             while step < n:
                 began = time.perf_counter()
-                state, info = compiled(train_key, state, model)
+                state, info = compiled(train_key, state, model, spectra.train)
                 step += k
                 numbers = {name: float(x) for name, x in info._asdict().items()}  # waits for it
                 seconds = time.perf_counter() - began
@@ -122,7 +156,7 @@ def train(name_or_path: str, config: ConfigDict, out: Path) -> Path:
         "quality": {name: float(f"{x:.4g}") for name, x in numbers.items()},
     }
     path = out / f"{model.name}.safetensors"
-    save_model(path, with_encoder(model, network_options, state.ema), card)
+    save_model(path, with_encoder(model, options, state.ema), card)
     print(f"{path}: {card['encoder']['quality']}")
     return path
 

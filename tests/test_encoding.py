@@ -8,12 +8,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tiny_model import random_model
 
 from exogan_jax import load_model
+from exogan_jax.files.records import Spectra
 from exogan_jax.files.weights import model_names
+from exogan_jax.gan.altitude import Depths
 from exogan_jax.gan.model import GeneratorError
 from exogan_jax.gan.npe import bend, shape_of, to_normal
 from exogan_jax.layout import PUBLISHED
+from exogan_jax.physics.forward import simulate
 from exogan_jax.physics.observation import Observation
 from exogan_jax.retrieval.encode import carry_back, propose
 from exogan_jax.retrieval.levels import level_target
@@ -29,8 +33,15 @@ from experiments.training.designs import (
     instrument_design,
     observe,
     window_design,
+    without_error,
 )
-from experiments.training.encoding import drawn, judge, measure_radius
+from experiments.training.encoding import (
+    drawn,
+    is_simulated,
+    judge,
+    measure_radius,
+)
+from experiments.training.encoding import observed as made_up
 
 CONFIG = Path(__file__).parents[1] / "experiments" / "configs" / "encoder.py"
 pytestmark = pytest.mark.optax
@@ -72,17 +83,24 @@ def test_designs_of_instruments_are_their_windows():
     wavelength = PUBLISHED.wavelength_um
     windows = [(wavelength > low) & (wavelength < high) for low, high in WINDOWS]
     windows = [w for w in windows if w.any()]
-    # Half are one instrument's: every point seen lies in one window, or is the middle one alone.
+    # Most are one instrument's: every point seen lies in one window, or is the middle one alone.
     one = [
         any((row <= w).all() and row.sum() > 0.5 * w.sum() for w in windows) or row.sum() == 1
         for row in seen
     ]
-    assert 0.4 < np.mean(one) < 0.85
+    assert 0.7 < np.mean(one) < 0.95
     n_bins = np.array([np.unique(b[s]).size for b, s in zip(bins, seen, strict=True)])
     assert (n_bins < 6).any() and (n_bins > 100).any()
     sigma = np.asarray(plans.sigma)
     ppm = np.array([s[b[k]].mean() for s, b, k in zip(sigma, bins, seen, strict=True)])
     ppm *= UNIT * 1e6
+    # Half are plain: a window whole, a point a bin, one error.
+    each = [e[b[k]] for e, b, k in zip(sigma, bins, seen, strict=True)]
+    plain = [
+        any((row == w).all() for w in windows) and np.ptp(b) == 514 and np.ptp(e) < 1e-6
+        for row, b, e in zip(seen, bins, each, strict=True)
+    ]
+    assert 0.4 < np.mean(plain) < 0.6
     assert 1 < ppm.min() < 15 and 150 < ppm.max() < 2000 and 20 < np.median(ppm) < 80
 
 
@@ -161,6 +179,49 @@ def test_radius_is_that_of_the_generated_spectra():
     np.testing.assert_allclose([mean, spread], model.encoder_network.radius, rtol=0.2)
 
 
+def test_simulated_spectra_are_observed_as_they_are():
+    """At their own latents, without what a generator errs by."""
+    model, physics = physics_of("planets")
+    theta = np.asarray(physics.sample(jax.random.key(6), 2))
+    depth = np.asarray(jax.jit(simulate)(physics, theta))
+    n = model.layout.n_wavelength
+    run = jax.jit(made_up, static_argnums=(2, 3))
+
+    def features_of(spectra):
+        return map(np.asarray, run(jax.random.key(7), model, 64, (0.0, 1.0), spectra))
+
+    z, x = features_of(Spectra(depth, theta))
+    latents = 2 * model.layout.parameters.to_unit(theta) - 1
+    second = np.abs(z - latents[1]).max(axis=1) < 1e-6
+    assert 10 < second.sum() < 54
+    np.testing.assert_allclose(z[~second], np.broadcast_to(latents[0], z[~second].shape), atol=1e-6)
+    # The mean radius that is seen, about the true one.
+    for row, radius in zip((0, 1), np.sqrt(depth.mean(axis=1)), strict=True):
+        np.testing.assert_allclose(np.median(x[second == row, 3 * n]), radius, rtol=0.03)
+    # Nothing but depths and noise: of other levels, the generator's would be off by the same.
+    _, larger = features_of(Spectra(4 * depth, theta))
+    np.testing.assert_allclose(np.median(larger[:, 3 * n] / x[:, 3 * n]), 2, rtol=0.01)
+
+
+def test_a_simulated_spectrum_has_no_error_but_the_observers():
+    layout = load_model("planets").layout
+    n = layout.n_wavelength
+    depth = jnp.linspace(0.01, 0.011, n)
+    none = jnp.zeros(n)
+    spectrum = Depths(depth, none, jnp.zeros(11), jnp.zeros(11), jnp.zeros(()))
+    plan = Design(jnp.ones(n), jnp.arange(n), jnp.full(n, 1e-3))
+    keys = jax.random.split(jax.random.key(3), 200)
+    run = jax.jit(jax.vmap(lambda k: observe(k, spectrum, plan, without_error(layout), layout)))
+    made = run(keys)
+    off = np.asarray(made.depth * UNIT + made.reference[:, None] - depth[None], np.float64)
+    np.testing.assert_allclose(off.std(axis=0).mean(), 1e-3 * UNIT, rtol=0.05)
+
+
+def test_which_models_observe_simulated_spectra():
+    assert all(is_simulated(load_model(name)) for name in model_names())
+    assert not is_simulated(random_model())
+
+
 def test_shipped_encoders_are_calibrated_on_observations_they_never_saw():
     for name in model_names():
         model = load_model(name)
@@ -197,7 +258,7 @@ def test_the_shipped_flow_is_calibrated_on_the_likelihoods_targets():
 def test_training_learns_resumes_and_ships(tmp_path, monkeypatch):
     changes = [
         "options.width=24", "options.depth=1", "batch_size=64", "n_steps=60", "steps_per_call=20",
-        "checkpoint_every=20", "evaluate_every=60", "n_evaluated=64",
+        "checkpoint_every=20", "evaluate_every=60", "n_evaluated=64", "n_simulated=256",
     ]  # fmt: skip
     config = load_config(CONFIG, changes)
     whole = train_encoder.train("published", config, tmp_path / "whole")
@@ -214,6 +275,8 @@ def test_training_learns_resumes_and_ships(tmp_path, monkeypatch):
         train_encoder.train("published", config, out)
     resumed = load_model(train_encoder.train("published", config, out))
     jax.tree.map(np.testing.assert_array_equal, resumed, load_model(whole))
+    with np.load(out / "spectra.npz") as file:
+        assert file["depth"].shape == (256, 515)
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     losses = [line["loss"] for line in lines if line["group"] == "train"]
     assert len(losses) == 3 and losses[-1] < losses[0] - 0.2

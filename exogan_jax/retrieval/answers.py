@@ -83,7 +83,7 @@ def answers(
     rows = [min(i, len(asked) - 1) for i in range(chunk)]  # the last chunk is padded
     both = jax.vmap(jax.random.split)(keys_of([names[i] for i in rows], settings.seed))
     keys, later = both[:, 0], both[:, 1]
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(asked[i].target for i in rows))
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *(asked[i].target for i in rows))
     summaries = _summaries(keys, model, stacked, static)
     fast = [
         generators(found, own.bins, own.prior, parameters)

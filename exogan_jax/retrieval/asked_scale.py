@@ -20,10 +20,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from exogan_jax.atmosphere import Scale
 from exogan_jax.gan.altitude import Depths, Drawing
 from exogan_jax.retrieval.correction import shift
 from exogan_jax.retrieval.levels import LevelTarget
 from exogan_jax.retrieval.likelihood import UNIT
+from exogan_jax.retrieval.straight import places
 
 #: Where the data fix the scale height less well than to this fraction, they say nothing about it.
 _KNOWN = 0.1
@@ -38,6 +40,24 @@ class BestFit(NamedTuple):
     level: Float[Array, ""]  # mean one that is seen
 
 
+class _Beside(NamedTuple):
+    """A planet beside a target's bins (n,)."""
+
+    scale: Scale
+    level: Float[Array, " n"]
+    inverse_radius: Float[Array, " n"]  # that the data ask for, 1 - h y, in radii of this planet
+    weight: Float[Array, " n"]  # 1/variance of these
+
+
+def _beside(depths: Depths, target: LevelTarget, drawing: Drawing) -> _Beside:
+    scale = drawing.scale(depths.theta)
+    level = (1 - jnp.sqrt(scale.disc / depths.depth)) / scale.height
+    level = level + shift(target.correction, depths.anchor)
+    depth = jnp.maximum(target.depth * UNIT + target.reference, 1e-3 * target.reference)
+    weight = target.weight * (depth / UNIT) ** 2 * depth / scale.disc * 4
+    return _Beside(scale, level @ target.operator, jnp.sqrt(scale.disc / depth), weight)
+
+
 @jax.default_matmul_precision("highest")
 def asked(depths: Depths, target: LevelTarget, drawing: Drawing) -> BestFit:
     """Scale height and radius of ONE planet's other parameters.
@@ -48,13 +68,7 @@ def asked(depths: Depths, target: LevelTarget, drawing: Drawing) -> BestFit:
       target: the observation.
       drawing: of the problem.
     """
-    scale = drawing.scale(depths.theta)
-    level = (1 - jnp.sqrt(scale.disc / depths.depth)) / scale.height
-    level = level + shift(target.correction, depths.anchor)
-    level = level @ target.operator  # of each bin
-    depth = jnp.maximum(target.depth * UNIT + target.reference, 1e-3 * target.reference)
-    inverse_radius = jnp.sqrt(scale.disc / depth)  # 1 - h y, of this planet
-    weight = target.weight * (depth / UNIT) ** 2 * depth / scale.disc * 4
+    scale, level, inverse_radius, weight = _beside(depths, target, drawing)
     total = jnp.maximum(weight.sum(), 1e-30)
     mean_level, mean = ((weight * x).sum() / total for x in (level, inverse_radius))
     off = level - mean_level
@@ -65,3 +79,38 @@ def asked(depths: Depths, target: LevelTarget, drawing: Drawing) -> BestFit:
     slope = jnp.maximum(slope, _LEAST * scale.height)
     at_bottom = jnp.maximum(mean + slope * mean_level, 1e-3)
     return BestFit(slope / at_bottom, 1 / at_bottom, mean_level)
+
+
+@jax.default_matmul_precision("highest")
+def radius_left(
+    unit: Float[Array, ""], depths: Depths, target: LevelTarget, drawing: Drawing
+) -> Float[Array, ""]:
+    """A draw of the radius that the data leave to ONE planet of these other parameters, its mass
+    among them: what they ask for, give or take their errors and the generator's. The levels are
+    taken to stay.
+
+    In radii of a planet r times as large, the scale height is r times as large. So each bin asks
+    for 1/r = (1 - h y) + h y', y' being the level drawn there and 1 - h y what its depth says.
+
+    Args:
+      unit: a unit normal number.
+      depths: the planet as drawn at `target.point`, of a radius that is nearly right.
+      target: the observation; of its instruments nothing is free.
+      drawing: of the problem.
+
+    Returns:
+      in the radius' unit.
+    """
+    scale, level, inverse_radius, weight = _beside(depths, target, drawing)
+    total = jnp.maximum(weight.sum(), 1e-30)
+    share = weight / total
+    mean = (share * (inverse_radius + scale.height * level)).sum()
+    # What is common to bins is known in units of the data's errors.
+    modes = jnp.sqrt(target.strength)[:, None] * target.along
+    at_bins = share / jnp.sqrt(jnp.maximum(target.weight, 1e-30))
+    of_levels = jnp.square(modes @ at_bins).sum()
+    of_levels += jnp.square(share * (target.own @ target.operator)).sum()
+    sigma = jnp.sqrt(1 / total + jnp.square(scale.height) * of_levels)
+    _, radius = places(drawing)
+    asked_for = jnp.maximum(mean + sigma * unit, 1e-3)
+    return depths.theta[radius] / asked_for

@@ -12,23 +12,29 @@ intervals held 84 % of the truths.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.stats import norm
 from jaxtyping import Array, Float
 
+from exogan_jax.gan.altitude import Depths
 from exogan_jax.gan.model import Model
 from exogan_jax.gan.npe import from_normal
+from exogan_jax.retrieval.asked_scale import radius_left
 from exogan_jax.retrieval.compared import LIKELIHOODS, Target
 from exogan_jax.retrieval.fitting import Fit, Summary, has_modes, residuals_of, summarise
 from exogan_jax.retrieval.importance import Integral, integral, resample
 from exogan_jax.retrieval.latent_prior import latent_at, log_norm, log_weight
+from exogan_jax.retrieval.levels import LevelTarget
 from exogan_jax.retrieval.modes import climb
 from exogan_jax.retrieval.proposed import draw_proposed
 from exogan_jax.retrieval.sampling import Draws, is_sampled
 from exogan_jax.retrieval.settings import Settings
+from exogan_jax.retrieval.straight import places
 
 N_DRAWS = 1024  # before a chain; without one, as many as there are samples
 _STEPS = 10  # of the best sample to its mode
@@ -89,8 +95,19 @@ def finish(
     exists = jnp.isfinite(drawn.log_weight)
     own = jnp.where(exists | ~exists.any(), drawn.log_own, -jnp.inf)
     log_share = jnp.where(enough, drawn.log_weight, own)
+    key, radius_key = jax.random.split(key)
     chosen = resample(key, log_share, n)
     place, energy = drawn.place[chosen], -drawn.log_likelihood[chosen]
+    drawing = drawn.drawing[chosen]
+    # With a chain, what is not weighted is not wanted.
+    is_levels = isinstance(target.depth, LevelTarget) and not settings.frees_instruments
+    if is_levels and not settings.chain:
+        unit = jax.random.normal(radius_key, (n,))
+        again = jax.vmap(partial(_radius_again, model, target, settings))(unit, place, drawing)
+        took = ~enough & jnp.isfinite(again.log_likelihood)
+        place = jnp.where(took[:, None], again.place, place)
+        energy = jnp.where(took, -again.log_likelihood, energy)
+        drawing = jnp.where(took[:, None], again.drawing, drawing)
     size = jnp.where(enough, total.effective, integral(own).effective)
     draws = Draws(
         place,
@@ -103,7 +120,7 @@ def finish(
             lambda x: jnp.where(enough, x, jnp.nan),
             total._replace(log=total.log - log_norm(prior, parameters)),
         ),
-        drawing=drawn.drawing[chosen],
+        drawing=drawing,
     )
     best = place[energy.argmin()]
     if has_modes(model, settings):
@@ -114,3 +131,45 @@ def finish(
     weight = log_weight(prior, at, parameters)
     fitted = Fit(best[None], energy[:1], weight[None], model.generate(at), None)
     return summarise(model, target, fitted, draws)
+
+
+class _Again(NamedTuple):
+    """A sample whose radius was drawn again; no finite likelihood where it must stay."""
+
+    place: Float[Array, " d"]
+    drawing: Float[Array, "..."]
+    log_likelihood: Float[Array, ""]
+
+
+def _radius_again(
+    model: Model,
+    target: Target,
+    settings: Settings,
+    unit: Float[Array, ""],
+    place: Float[Array, " d"],
+    drawing: Float[Array, "..."],
+) -> _Again:
+    """ONE sample, its radius drawn anew from what the data leave to its other parameters.
+
+    A network knows no number to a thousandth, as data tell the radius: of sharp data, the encoder's
+    own 68 % intervals held 77 % of the radii.
+    """
+    levels, prior, d = target.depth, target.prior, len(model.layout.parameters)
+    parameters, is_one = model.layout.parameters, np.arange(place.size)
+    assert isinstance(levels, LevelTarget)
+    is_one = is_one == places(model.drawing)[1]
+    depths = model.some(drawing, levels.point)
+    assert isinstance(depths, Depths)
+    # A planet a few per cent smaller or larger has nearly the same levels.
+    radius = radius_left(unit, depths, levels, model.drawing)
+    theta = jnp.where(is_one[:d], radius, depths.theta)
+    anchor = jnp.where(is_one[:d], 2 * parameters.to_unit(theta) - 1, depths.anchor)
+    drawing = jnp.concatenate([drawing[:-d], anchor])
+    latent = jnp.concatenate([anchor, latent_at(prior, place)[d:]])
+    half = jnp.where(prior.half > 0, prior.half, 1.0)
+    moved = (latent - prior.centre) / half
+    of_drawing = LIKELIHOODS[settings.likelihood].of_drawing
+    assert of_drawing is not None
+    fits = of_drawing(model, drawing, target)
+    may = jnp.all((jnp.abs(moved) < 1) & ((prior.half > 0) | ~is_one))
+    return _Again(jnp.where(is_one, moved, place), drawing, jnp.where(may, fits, -jnp.inf))

@@ -4,7 +4,7 @@ python -m experiments.train --config experiments/configs/planets.py --out runs/p
 python -m experiments.train_encoder --model runs/planets/planets.safetensors \
     --config experiments/configs/encoder.py --out runs/planets-encoder --set n_steps=12000
 
-Expect, on two cores: 9 minutes of simulation, 40 of training, 10 for the encoder. What it learns is
+Expect, on two cores: 9 minutes of simulation, 40 of training, 15 for the encoder. What it learns is
 limited by the network's size: spectra of the training set are drawn no better than others.
 """
 

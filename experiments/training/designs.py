@@ -1,4 +1,4 @@
-"""Made-up observations of generated spectra, for the encoder: any window, gaps, bins and errors."""
+"""Made-up observations of spectra, for the encoder: any window, gaps, bins and errors."""
 
 from __future__ import annotations
 
@@ -44,32 +44,39 @@ def design(key: Array, layout: Layout) -> Design:
 
 
 def instrument_design(key: Array, layout: Layout) -> Design:
-    """One to four of `WINDOWS`, each of bins of its own and of errors that differ by a factor of
-    1.6 or so about one between 5 and 300 ppm. A third lose single points, a third have errors that
-    scatter.
+    """Half are plain: one of `WINDOWS`, a point a bin, one error between 5 and 300 ppm. The others
+    are one to four of them, each of bins of its own and of errors that differ by a factor of 1.6 or
+    so. A third of these lose single points, a third have errors that scatter.
+
+    Few made-up observations were as regular as real ones: of these, the encoder's intervals held 72
+    to 77 % of the temperatures and radii, not 68 %, since most of what it learnt from is harder.
     """
     n, k = layout.n_wavelength, _MOST_WINDOWS
+    plain_key, key = jax.random.split(key)
+    plain = jax.random.bernoulli(plain_key)
     keys = jax.random.split(key, 9)
     low, high = jnp.asarray(WINDOWS, jnp.float32)[
         jax.random.randint(keys[0], (k,), 0, len(WINDOWS))
     ].T
-    among = jnp.arange(k) < jax.random.choice(keys[1], jnp.array([1, 1, 1, 1, 2, 2, 3, 4]))
+    among = jax.random.choice(keys[1], jnp.array([1, 1, 1, 1, 2, 2, 3, 4]))
+    among = jnp.arange(k) < jnp.where(plain, 1, among)
     wavelength = jnp.asarray(layout.wavelength_um, jnp.float32)
     inside = (wavelength[:, None] > low[None]) & (wavelength[:, None] < high[None]) & among[None]
     window = jnp.where(inside.any(axis=1), jnp.argmax(inside, axis=1), k)
     points = jnp.exp2(jax.random.uniform(keys[2], (k,), maxval=5.0)).astype(int)
-    points = jnp.append(jnp.where(jax.random.bernoulli(keys[3], 0.6, (k,)), 1, points), 1)
+    single = plain | jax.random.bernoulli(keys[3], 0.6, (k,))
+    points = jnp.append(jnp.where(single, 1, points), 1)
     place = jnp.arange(n)
     begins = jnp.append(True, window[1:] != window[:-1])
     since = place - jax.lax.cummax(jnp.where(begins, place, 0))
     bins = jnp.cumsum(begins | (since % points[window] == 0)) - 1
     lost = jnp.maximum(0.0, jax.random.uniform(keys[4]) - 0.7)
-    kept = jax.random.uniform(keys[5], (n,)) > lost
+    kept = plain | (jax.random.uniform(keys[5], (n,)) > lost)
     seen = inside.any(axis=1) & kept
     log_sigma = jax.random.uniform(keys[6], minval=jnp.log(5e-6), maxval=jnp.log(3e-4))
     own = jnp.append(0.5 * jax.random.normal(keys[7], (k,)), 0.0)
     scatter, each = jax.random.split(keys[8])
-    size = 0.3 * jnp.maximum(0.0, jax.random.uniform(scatter) - 0.67)
+    size = jnp.where(plain, 0.0, 0.3 * jnp.maximum(0.0, jax.random.uniform(scatter) - 0.67))
     sigma = jnp.exp(log_sigma + own[window] + size * jax.random.normal(each, (n,))) / UNIT
     sigma = jax.ops.segment_max(sigma, bins, n)
     return Design(_something(seen), bins, jnp.where(jnp.isfinite(sigma), sigma, 1.0))
@@ -120,8 +127,8 @@ def observe(
     error: GeneratorError | LevelError,
     layout: Layout,
 ) -> CarriedBack:
-    """ONE observation of a generated spectrum, with the errors that the likelihood assumes: the
-    observer's and the generator's own.
+    """ONE observation of a spectrum, with the errors that the likelihood assumes: the observer's
+    and the generator's own; a simulated one is `without_error`.
 
     A target of levels tells the encoder the observer's alone (`levels.level_target`): the others go
     with the planet's scale height, and would give it away.
@@ -145,6 +152,12 @@ def observe(
     if isinstance(spectrum, Values):  # what an array does not hold counts nothing
         information = information.at[layout.n_usable :].set(0.0)
     return CarriedBack(jnp.where(information > 0, noisy, 0.0), information, reference)
+
+
+def without_error(layout: Layout) -> LevelError:
+    """The error of spectra that are simulated, not generated."""
+    n = layout.n_wavelength
+    return LevelError(np.zeros((0, n), np.float32), np.zeros(n, np.float32))
 
 
 def _mean_of_bins(x: Array, plan: Design) -> tuple[Array, Array]:

@@ -1,5 +1,10 @@
-"""Training of the encoder, the generator frozen: made-up observations of generated arrays, and the
-likelihood of the latents that made them.
+"""Training of the encoder, the generator frozen: made-up observations, and the likelihood of the
+latents that belong to them. They are of simulated spectra where the latents are the parameters,
+else of generated ones, anew at each step.
+
+Answers that are not weighted are the encoder's own. Trained on generated spectra and what the
+generator errs by on the whole, their intervals held up to 77 % of the truths where data are sharper
+than that, not 68 %: most planets are drawn better than the few that are drawn worst.
 """
 
 from __future__ import annotations
@@ -10,10 +15,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float
 
 from exogan_jax.atmosphere import excess
+from exogan_jax.files.records import Spectra
+from exogan_jax.gan.altitude import Depths
 from exogan_jax.gan.model import LevelError, Model
 from exogan_jax.gan.npe import (
     Encoder,
@@ -24,9 +32,10 @@ from exogan_jax.gan.npe import (
     standardised,
     to_normal,
 )
+from exogan_jax.layout import Values
 from exogan_jax.retrieval.encode import features, n_features
 from exogan_jax.triangular import inverse
-from experiments.training.designs import design, observe
+from experiments.training.designs import design, observe, without_error
 
 
 class EncoderState(NamedTuple):
@@ -67,29 +76,59 @@ def drawn(key: Array, model: Model, n: int) -> Float[Array, "n d"]:
     return z[jnp.argsort(missing > 0, stable=True)[:n]]  # four fifths of all planets exist
 
 
-def observed(
-    key: Array, model: Model, n: int, radius: tuple[float, float]
-) -> tuple[Float[Array, "n d"], Float[Array, "n f"]]:
-    """Latents (n, d) and the features (n, f), scaled with `radius`, of one observation of each."""
-    latent_key, design_key, noise_key = jax.random.split(key, 3)
-    z = drawn(latent_key, model, n)
+def is_simulated(model: Model) -> bool:
+    """Whether latents are the parameters, so that those of any spectrum are known."""
+    own = model.networks.latent_dim == len(model.layout.parameters)
+    return own and isinstance(model.error, LevelError)
 
-    def one(z: Array, design_key: Array, noise_key: Array) -> Array:
-        spectrum = model.some(model.generate(z), jnp.arange(model.layout.n_wavelength))
-        plan = design(design_key, model.layout)
-        return features(observe(noise_key, spectrum, plan, model.error, model.layout), radius)
+
+def observed(
+    key: Array, model: Model, n: int, radius: tuple[float, float], spectra: Spectra | None = None
+) -> tuple[Float[Array, "n d"], Float[Array, "n f"]]:
+    """Latents (n, d) and the features (n, f), scaled with `radius`, of one observation of each.
+
+    Args:
+      key: PRNG key.
+      model: with the generator.
+      n: number of observations.
+      radius: see `npe.Encoder`.
+      spectra: simulated ones, of which any n are observed; None for generated ones.
+    """
+    latent_key, design_key, noise_key = jax.random.split(key, 3)
+    layout, error = model.layout, model.error
+
+    def generated(z: Array) -> Values | Depths:
+        return model.some(model.generate(z), jnp.arange(layout.n_wavelength))
+
+    if spectra is None:
+        z = drawn(latent_key, model, n)
+        seen = jax.vmap(generated)(z)
+    else:
+        row = jax.random.randint(latent_key, (n,), 0, len(spectra.theta))
+        depth, theta = jnp.asarray(spectra.depth)[row], jnp.asarray(spectra.theta)[row]
+        z = 2 * layout.parameters.to_unit(theta) - 1
+        seen = Depths(depth, jnp.zeros_like(depth), theta, z, jnp.zeros(n))
+        error = without_error(layout)
+
+    def one(spectrum: Values | Depths, design_key: Array, noise_key: Array) -> Array:
+        plan = design(design_key, layout)
+        return features(observe(noise_key, spectrum, plan, error, layout), radius)
 
     keys = (jax.random.split(key, n) for key in (design_key, noise_key))
-    return z, jax.vmap(one)(z, *keys)
+    return z, jax.vmap(one)(seen, *keys)
 
 
-def measure_radius(model: Model, key: Array, n: int = 4096) -> tuple[float, float]:
-    """Mean and spread of sqrt(mean depth) of `n` generated spectra, see `npe.Encoder.radius`."""
-
-    def one(z: Array) -> Array:
-        return jnp.sqrt(model.layout.unpack(model.values(model.generate(z)))[0].mean())
-
-    radius = jax.jit(lambda z: jax.lax.map(one, z, batch_size=256))(drawn(key, model, n))
+def measure_radius(
+    model: Model, key: Array, n: int = 4096, spectra: Spectra | None = None
+) -> tuple[float, float]:
+    """Mean and spread of sqrt(mean depth) of `n` spectra, see `npe.Encoder.radius`."""
+    if spectra is not None:
+        depth = np.asarray(spectra.depth[:n], np.float64)
+    else:
+        depths_of = lambda z: model.layout.unpack(model.values(model.generate(z)))[0]  # noqa: E731
+        depth = jax.jit(lambda z: jax.lax.map(depths_of, z, batch_size=256))(drawn(key, model, n))
+        depth = np.asarray(depth, np.float64)
+    radius = np.sqrt(depth.mean(axis=1))
     return float(f"{radius.mean():.4g}"), float(f"{radius.std():.4g}")
 
 
@@ -123,10 +162,14 @@ def losses(
 
 
 def step(
-    key: Array, state: EncoderState, model: Model, training: EncoderTraining
+    key: Array,
+    state: EncoderState,
+    model: Model,
+    training: EncoderTraining,
+    spectra: Spectra | None = None,
 ) -> tuple[EncoderState, EncoderInfo]:
-    """One batch of new observations of the model's spectra; the caller jits."""
-    z, x = observed(key, model, training.batch_size, training.network.radius)
+    """One batch of new observations, see `observed`; the caller jits."""
+    z, x = observed(key, model, training.batch_size, training.network.radius, spectra)
 
     def loss_fn(params: Any) -> Array:
         proposal = training.network.apply({"params": params}, x)
@@ -141,20 +184,20 @@ def step(
     return EncoderState(state.step + 1, params, optimizer, ema), info
 
 
-def judge(model: Model, key: Array, n: int) -> dict[str, float]:
-    """How good a model's encoder is, on `n` observations that it never saw.
+def judge(model: Model, key: Array, n: int, spectra: Spectra | None = None) -> dict[str, float]:
+    """How good a model's encoder is, on `n` observations that it never saw, see `observed`.
 
     Returns:
       `loss`, of what the encoder proposes; `normal_loss`, of the normal distributions; `residual`,
       the rms of the latents in units of these, 1 for calibrated ones; `inside_68`, `inside_95`, the
       shares of single latents within their intervals.
     """
-    return {name: float(x) for name, x in _judge(key, model, n).items()}
+    return {name: float(x) for name, x in _judge(key, model, n, spectra).items()}
 
 
 @partial(jax.jit, static_argnums=2)
-def _judge(key: Array, model: Model, n: int) -> dict[str, Array]:
-    z, x = observed(key, model, n, model.encoder_network.radius)
+def _judge(key: Array, model: Model, n: int, spectra: Spectra | None) -> dict[str, Array]:
+    z, x = observed(key, model, n, model.encoder_network.radius, spectra)
     proposal = jax.vmap(model.propose)(x)
     loss = losses(model.encoder_network, model.encoder["params"], z, proposal)
     residual = standardised(z, proposal)
