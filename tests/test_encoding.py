@@ -33,7 +33,6 @@ from experiments.training.designs import (
     instrument_design,
     observe,
     window_design,
-    without_error,
 )
 from experiments.training.encoding import (
     drawn,
@@ -204,14 +203,14 @@ def test_simulated_spectra_are_observed_as_they_are():
 
 
 def test_a_simulated_spectrum_has_no_error_but_the_observers():
-    layout = load_model("planets").layout
-    n = layout.n_wavelength
+    model = load_model("planets")
+    layout, n = model.layout, model.layout.n_wavelength
     depth = jnp.linspace(0.01, 0.011, n)
     none = jnp.zeros(n)
     spectrum = Depths(depth, none, jnp.zeros(11), jnp.zeros(11), jnp.zeros(()))
     plan = Design(jnp.ones(n), jnp.arange(n), jnp.full(n, 1e-3))
     keys = jax.random.split(jax.random.key(3), 200)
-    run = jax.jit(jax.vmap(lambda k: observe(k, spectrum, plan, without_error(layout), layout)))
+    run = jax.jit(jax.vmap(lambda k: observe(k, spectrum, plan, model.error, layout)))
     made = run(keys)
     off = np.asarray(made.depth * UNIT + made.reference[:, None] - depth[None], np.float64)
     np.testing.assert_allclose(off.std(axis=0).mean(), 1e-3 * UNIT, rtol=0.05)

@@ -128,7 +128,7 @@ def observe(
     layout: Layout,
 ) -> CarriedBack:
     """ONE observation of a spectrum, with the errors that the likelihood assumes: the observer's
-    and the generator's own; a simulated one is `without_error`.
+    and the generator's own; of levels, these go with the slope, which is 0 where it is simulated.
 
     A target of levels tells the encoder the observer's alone (`levels.level_target`): the others go
     with the planet's scale height, and would give it away.
@@ -152,12 +152,6 @@ def observe(
     if isinstance(spectrum, Values):  # what an array does not hold counts nothing
         information = information.at[layout.n_usable :].set(0.0)
     return CarriedBack(jnp.where(information > 0, noisy, 0.0), information, reference)
-
-
-def without_error(layout: Layout) -> LevelError:
-    """The error of spectra that are simulated, not generated."""
-    n = layout.n_wavelength
-    return LevelError(np.zeros((0, n), np.float32), np.zeros(n, np.float32))
 
 
 def _mean_of_bins(x: Array, plan: Design) -> tuple[Array, Array]:

@@ -35,7 +35,7 @@ from exogan_jax.gan.npe import (
 from exogan_jax.layout import Values
 from exogan_jax.retrieval.encode import features, n_features
 from exogan_jax.triangular import inverse
-from experiments.training.designs import design, observe, without_error
+from experiments.training.designs import design, observe
 
 
 class EncoderState(NamedTuple):
@@ -95,7 +95,7 @@ def observed(
       spectra: simulated ones, of which any n are observed; None for generated ones.
     """
     latent_key, design_key, noise_key = jax.random.split(key, 3)
-    layout, error = model.layout, model.error
+    layout = model.layout
 
     def generated(z: Array) -> Values | Depths:
         return model.some(model.generate(z), jnp.arange(layout.n_wavelength))
@@ -108,11 +108,10 @@ def observed(
         depth, theta = jnp.asarray(spectra.depth)[row], jnp.asarray(spectra.theta)[row]
         z = 2 * layout.parameters.to_unit(theta) - 1
         seen = Depths(depth, jnp.zeros_like(depth), theta, z, jnp.zeros(n))
-        error = without_error(layout)
 
     def one(spectrum: Values | Depths, design_key: Array, noise_key: Array) -> Array:
         plan = design(design_key, layout)
-        return features(observe(noise_key, spectrum, plan, error, layout), radius)
+        return features(observe(noise_key, spectrum, plan, model.error, layout), radius)
 
     keys = (jax.random.split(key, n) for key in (design_key, noise_key))
     return z, jax.vmap(one)(seen, *keys)
