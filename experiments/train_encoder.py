@@ -27,12 +27,11 @@ from absl import logging
 from ml_collections import ConfigDict
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from exogan_jax.files.opacities import load_opacities
 from exogan_jax.files.records import Spectra
 from exogan_jax.files.weights import load_model, model_card, save_model
 from exogan_jax.gan.model import Model
 from exogan_jax.gan.npe import Encoder
-from exogan_jax.physics.problem import problem_model
+from experiments.evaluate import physics_of
 from experiments.training.configure import load_config, settings
 from experiments.training.data import kept_in
 from experiments.training.encoding import (
@@ -65,11 +64,11 @@ class Observed(NamedTuple):
     held_out: Spectra | None
 
 
-def spectra_of(model: Model, opacities: str, config: ConfigDict, out: Path) -> Observed:
-    """Simulated spectra, as many as the configuration says, kept in `out`."""
-    if not config.n_simulated or not is_simulated(model):
+def spectra_of(name_or_path: str, config: ConfigDict, out: Path) -> Observed:
+    """Simulated spectra of a model's world, as many as the configuration says, kept in `out`."""
+    if not config.n_simulated or not is_simulated(load_model(name_or_path)):
         return Observed(None, None)
-    physics = problem_model(load_opacities(opacities), model.layout)
+    model, physics = physics_of(name_or_path)
     keys = jax.random.split(jax.random.fold_in(jax.random.key(config.seed), 1))
     kinds = ("spectra", config.n_simulated), ("held_out", config.n_evaluated)
     made = (
@@ -92,7 +91,7 @@ def train(name_or_path: str, config: ConfigDict, out: Path) -> Path:
     n, k = config.n_steps, config.steps_per_call
     rate = optax.warmup_cosine_decay_schedule(0.0, config.learning_rate, min(500, n // 10), n)
     radius_key, init_key, train_key, test_key = jax.random.split(jax.random.key(config.seed), 4)
-    spectra = spectra_of(model, card["training"]["opacities"], config, out)
+    spectra = spectra_of(name_or_path, config, out)
     options = config.options.to_dict()
     options["radius"] = measure_radius(model, radius_key, spectra=spectra.train)
     training = EncoderTraining(

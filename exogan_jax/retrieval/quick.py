@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.scipy.stats import norm
 from jaxtyping import Array, Float
 
@@ -34,7 +33,7 @@ from exogan_jax.retrieval.modes import climb
 from exogan_jax.retrieval.proposed import draw_proposed
 from exogan_jax.retrieval.sampling import Draws, is_sampled
 from exogan_jax.retrieval.settings import Settings
-from exogan_jax.retrieval.straight import places
+from exogan_jax.retrieval.straight import places, put
 
 N_DRAWS = 1024  # before a chain; without one, as many as there are samples
 _STEPS = 10  # of the best sample to its mode
@@ -154,22 +153,22 @@ def _radius_again(
     A network knows no number to a thousandth, as data tell the radius: of sharp data, the encoder's
     own 68 % intervals held 77 % of the radii.
     """
-    levels, prior, d = target.depth, target.prior, len(model.layout.parameters)
-    parameters, is_one = model.layout.parameters, np.arange(place.size)
+    levels, prior, parameters = target.depth, target.prior, model.layout.parameters
     assert isinstance(levels, LevelTarget)
-    is_one = is_one == places(model.drawing)[1]
     depths = model.some(drawing, levels.point)
     assert isinstance(depths, Depths)
+    mass, radius = places(model.drawing)
     # A planet a few per cent smaller or larger has nearly the same levels.
-    radius = radius_left(unit, depths, levels, model.drawing)
-    theta = jnp.where(is_one[:d], radius, depths.theta)
-    anchor = jnp.where(is_one[:d], 2 * parameters.to_unit(theta) - 1, depths.anchor)
-    drawing = jnp.concatenate([drawing[:-d], anchor])
-    latent = jnp.concatenate([anchor, latent_at(prior, place)[d:]])
-    half = jnp.where(prior.half > 0, prior.half, 1.0)
-    moved = (latent - prior.centre) / half
+    left = radius_left(unit, depths, levels, model.drawing)
+    theta = put(depths.theta, model.drawing, (depths.theta[mass], left))
+    scaled = (2 * parameters.to_unit(theta) - 1)[radius]
+    anchor = put(depths.anchor, model.drawing, (depths.anchor[mass], scaled))
+    drawing = jnp.concatenate([drawing[: -len(parameters)], anchor])
+    half = jnp.asarray(prior.half)[radius]
+    moved = (scaled - jnp.asarray(prior.centre)[radius]) / jnp.where(half > 0, half, 1.0)
     of_drawing = LIKELIHOODS[settings.likelihood].of_drawing
     assert of_drawing is not None
     fits = of_drawing(model, drawing, target)
-    may = jnp.all((jnp.abs(moved) < 1) & ((prior.half > 0) | ~is_one))
-    return _Again(jnp.where(is_one, moved, place), drawing, jnp.where(may, fits, -jnp.inf))
+    may = (half > 0) & (jnp.abs(moved) < 1)
+    place = put(place, model.drawing, (place[mass], moved))
+    return _Again(place, drawing, jnp.where(may, fits, -jnp.inf))
