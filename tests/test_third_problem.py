@@ -71,6 +71,8 @@ def get_config():
             "evaluate_every": 100,
             "n_evaluated": 2,
             "chosen_by": "parameter_error",
+            "optimizer": "adam",
+            "warmup_steps": 0,
             "learning_rate": 1e-2,
             "discriminator_rate": 5e-4,
             "b1": 0.5,

@@ -134,6 +134,7 @@ def test_settings_can_be_changed_and_bad_ones_are_refused():
         ("n_steps=7", "not a multiple of steps_per_call"),
         ("checkpoint_every=15", "not a multiple of checkpoint_every"),
         ("parallel=many", "choose jit or pmap"),
+        ("optimizer=sgd", "choose adam or soap"),
         ("options.widht=3", r"has no 'options\.widht'"),
         ("options.width.x=3", r"has no 'options\.width\.x'"),
         ("option.width=3", r"has no 'option\.width'"),

@@ -33,6 +33,8 @@ def get_config() -> ConfigDict:
             "checkpoint_every": 500,  # steps
             "evaluate_every": 12_500,
             "n_evaluated": 64,  # spectra to inpaint
+            "optimizer": "adam",
+            "warmup_steps": 0,
             "learning_rate": 2e-4,
             "discriminator_rate": 2e-4,
             "b1": 0.5,

@@ -52,7 +52,14 @@ def get_config() -> ConfigDict:
     config.layout = LAYOUT
     config.opacities = "planets"
     config.options.latent_dim = len(PARAMETERS)
-    config.n_spectra = 360_000
-    config.n_steps = 80_000
+    config.n_spectra = 700_000
+    config.optimizer = "soap"
+    config.learning_rate = 6e-3
+    config.warmup_steps = 1_000
+    config.b1 = config.b2 = 0.95
+    config.ema_decay = 0.998
+    config.batch_size = 512
+    config.n_steps = 40_000
+    config.discriminator_every = 64
     config.seed = 2
     return config

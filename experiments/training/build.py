@@ -27,8 +27,15 @@ from exogan_jax.gan.model import GeneratorError, LevelError, Model
 from exogan_jax.gan.nets import Networks, networks
 from exogan_jax.gan.step import GANState, Player, Training
 from exogan_jax.physics.opacity import OpacityTable
+from experiments.training.soap import scale_by_soap
 
 _PAPER_B1 = 0.5  # of Adam, for either network
+
+#: What configurations may take as `optimizer`, the generator's.
+_SCALING: dict[str, Callable[..., optax.GradientTransformation]] = {
+    "adam": optax.scale_by_adam,
+    "soap": scale_by_soap,
+}
 
 
 class Whitenings(NamedTuple):
@@ -73,11 +80,15 @@ def measure_whitenings(config: ConfigDict, spectra: Spectra, nets: Networks) -> 
 def build(config: ConfigDict, whitenings: Whitenings | None, nets: Networks) -> Training:
     """How the networks are trained."""
 
-    def optimizer(rate: float, steps_per_batch: int, b1: float) -> optax.GradientTransformation:
-        # The generator's optimiser counts its own steps.
-        n = config.n_steps * steps_per_batch
-        schedule = optax.cosine_decay_schedule(rate, n, alpha=config.final_rate_fraction)
-        return optax.adam(schedule, b1=b1, b2=config.b2)
+    def optimizer(kind: str, rate: float, n: int, b1: float) -> optax.GradientTransformation:
+        # The generator's counts its own steps.
+        warm = config.warmup_steps
+        schedule = optax.cosine_decay_schedule(rate, n - warm, alpha=config.final_rate_fraction)
+        if warm:
+            rising = optax.linear_schedule(0.0, rate, warm)
+            schedule = optax.join_schedules([rising, schedule], [warm])
+        scaling = _SCALING[kind](b1=b1, b2=config.b2)
+        return optax.chain(scaling, optax.scale_by_learning_rate(schedule))
 
     coordinates: dict[str, Any] = {}
     if whitenings is not None:
@@ -88,8 +99,15 @@ def build(config: ConfigDict, whitenings: Whitenings | None, nets: Networks) -> 
     return Training(
         networks=nets,
         parameters=config.layout.parameters,
-        generator_optimizer=optimizer(config.learning_rate, config.generator_steps, config.b1),
-        discriminator_optimizer=optimizer(config.discriminator_rate, 1, _PAPER_B1),
+        generator_optimizer=optimizer(
+            config.optimizer,
+            config.learning_rate,
+            config.n_steps * config.generator_steps,
+            config.b1,
+        ),
+        discriminator_optimizer=optimizer(
+            "adam", config.discriminator_rate, config.n_steps, _PAPER_B1
+        ),
         objective=config.objective,
         generator_steps=config.generator_steps,
         r1_weight=config.r1_weight,

@@ -68,3 +68,5 @@ def check(config: ConfigDict) -> None:
         raise SystemExit("evaluate_every is not a multiple of checkpoint_every")
     if config.get("parallel", "jit") not in ("jit", "pmap"):
         raise SystemExit(f"parallel={config.parallel!r}: choose jit or pmap")
+    if config.get("optimizer", "adam") not in ("adam", "soap"):
+        raise SystemExit(f"optimizer={config.optimizer!r}: choose adam or soap")
