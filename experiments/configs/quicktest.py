@@ -16,6 +16,8 @@ def get_config() -> ConfigDict:
     config.name = "quicktest"
     config.options.width = config.options.discriminator_width = 16
     config.options.depth = 1
+    config.optimizer = "soap"  # the one with the more to remember
+    config.warmup_steps = 5
     config.n_spectra = 64
     config.batch_size = 8
     config.n_steps = 20
