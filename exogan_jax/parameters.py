@@ -201,6 +201,14 @@ class Parameters:
         ten = np.asarray(10.0, share.dtype)
         return xp.where(logarithmic, ten ** xp.where(logarithmic, scaled, scaled * 0), scaled)
 
+    def to_anchor(self, theta: Any) -> Float[Any, "*n d"]:
+        """Theta scaled to [-1, 1], as the first entries of anchored latents have it."""
+        return 2 * self.to_unit(theta) - 1
+
+    def from_anchor(self, anchor: Any) -> Float[Any, "*n d"]:
+        """Inverse of `to_anchor`."""
+        return self.from_unit((anchor + 1) / 2)
+
     def _scaled(self, like: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Lower bound and width on each parameter's scale, and which scales are logarithmic; of
         the dtype and the number of axes of an array.

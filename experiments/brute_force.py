@@ -56,7 +56,7 @@ def weighted_draws(
         drawn = draw_proposed(key, model, target, _BATCH)
         v = drawn.position
         log_ratio = jax.scipy.stats.norm.logpdf(v).sum(axis=1) - drawn.log_density
-        return parameters.from_unit((from_normal(v) + 1) / 2), log_ratio
+        return parameters.from_anchor(from_normal(v)), log_ratio
 
     theta, log_weight = np.empty((0, d)), np.empty(0)
     batches = -(-n // _BATCH)

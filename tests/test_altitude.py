@@ -107,7 +107,7 @@ def test_a_level_is_the_logarithm_of_pressure():
     for _ in range(n):
         altitude += height * (1 + altitude) ** 2 * step
     mass = height_to_mass(height)
-    anchor = 2 * PARAMETERS.to_unit(np.array([*JUPITER[:6], mass, *JUPITER[7:]])) - 1
+    anchor = PARAMETERS.to_anchor(np.array([*JUPITER[:6], mass, *JUPITER[7:]]))
     depths = DRAWING.depths(jnp.full(3, level), jnp.asarray(anchor, jnp.float32))
     disc = (6.9911e7 / 6.955e8) ** 2
     np.testing.assert_allclose(depths.depth, disc * (1 + altitude) ** 2, rtol=2e-3)
@@ -145,7 +145,7 @@ def test_parameters_of_a_drawing_are_the_latents(net):
     drawn = nets.generator.apply(variables, z)
     assert drawn.shape == (8, *nets.shape)
     theta = jax.vmap(lambda x: nets.values(x).theta)(drawn)
-    np.testing.assert_allclose(theta, PARAMETERS.from_unit((z + 1) / 2), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(theta, PARAMETERS.from_anchor(z), rtol=1e-5, atol=1e-5)
     theta = np.asarray(theta)
     assert (theta >= PARAMETERS.lower - 1e-5).all() and (theta <= PARAMETERS.upper + 1e-3).all()
 

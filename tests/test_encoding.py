@@ -190,7 +190,7 @@ def test_simulated_spectra_are_observed_as_they_are():
         return map(np.asarray, run(jax.random.key(7), model, 64, (0.0, 1.0), spectra))
 
     z, x = features_of(Spectra(depth, theta))
-    latents = 2 * model.layout.parameters.to_unit(theta) - 1
+    latents = model.layout.parameters.to_anchor(theta)
     second = np.abs(z - latents[1]).max(axis=1) < 1e-6
     assert 10 < second.sum() < 54
     np.testing.assert_allclose(z[~second], np.broadcast_to(latents[0], z[~second].shape), atol=1e-6)
@@ -237,7 +237,7 @@ def test_the_shipped_flow_is_calibrated_on_the_likelihoods_targets():
     seen, theta = observed(INSTRUMENTS["prism"], physics, 160, 13)
     targets = [level_target(one, model.layout, model.error) for one in seen]
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *targets)
-    truth = to_normal(jnp.asarray(2 * model.layout.parameters.to_unit(theta) - 1, jnp.float32))
+    truth = to_normal(jnp.asarray(model.layout.parameters.to_anchor(theta), jnp.float32))
 
     def below(key, target, truth):
         proposal = propose(model, target)

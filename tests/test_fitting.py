@@ -34,7 +34,7 @@ def exact(observation: Observation) -> tuple[np.ndarray, np.ndarray]:
 
 
 def latents(samples: np.ndarray) -> np.ndarray:
-    return 2 * LAYOUT.parameters.to_unit(samples.astype(np.float64)) - 1
+    return LAYOUT.parameters.to_anchor(samples.astype(np.float64))
 
 
 def test_the_linear_model_is_what_it_says(model):

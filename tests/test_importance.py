@@ -145,7 +145,7 @@ def test_the_evidence_of_a_measurement_under_a_prior():
     theta = np.column_stack(
         [rng.normal(-4, 0.3, n), wall.rvs(n, random_state=rng), rng.normal(middle, spread, n)]
     )
-    latent = 2 * PARAMETERS.to_unit(theta) - 1
+    latent = PARAMETERS.to_anchor(theta)
     place = jnp.asarray((latent - prior.centre) / prior.half, jnp.float32)
     u = to_normal(place)
     found = integral(draw(jax.random.key(1), u, log_density, 8192).log_weight)

@@ -135,7 +135,7 @@ def test_a_proposal_is_joined_with_the_prior_as_normals_are():
         draws = np.random.default_rng(3).normal(size=(4000, 3)).astype(np.float32)
         places = jax.vmap(lambda x, shape=shape: latent_at(x, shape))(draws)
         theta = jax.vmap(lambda x, m=made: theta_of(at_place(m, x), PARAMETERS))(places)
-        u = np.asarray(to_normal(2 * PARAMETERS.to_unit(theta) - 1))[:, 2]
+        u = np.asarray(to_normal(PARAMETERS.to_anchor(theta)))[:, 2]
         np.testing.assert_allclose(np.median(u), expected[2], atol=0.03)
         np.testing.assert_allclose(u.std(), np.sqrt(left[2, 2]), rtol=0.1, atol=2e-6)
 
@@ -147,7 +147,7 @@ def test_moments_with_normal_priors_are_the_exact_ones(model):
     scale = np.sqrt(np.diag(covariance))
     # One and two sigma off the data's, in latent units.
     centre, sigma = mean + np.array([1.0, -2.0, 0.0]) * scale, np.array([1.0, 0.7, np.inf]) * scale
-    theta = PARAMETERS.from_unit((centre + 1) / 2)
+    theta = PARAMETERS.from_anchor(centre)
     given = {
         "log10_h2o": Normal(theta[0], sigma[0] * WIDTH[0] / 2),
         "radius": Normal(theta[1], sigma[1] * WIDTH[1] / 2),
@@ -187,7 +187,7 @@ def test_modes_see_the_prior(model, monkeypatch):
     scale = np.sqrt(np.diag(covariance))
     for shift, sigma in ((2.0, 0.7 * scale[2]), (2.0, 0.0)):
         centre = mean[2] + shift * scale[2]
-        value = PARAMETERS.from_unit((np.array([0, 0, centre]) + 1) / 2)[2]
+        value = PARAMETERS.from_anchor(np.array([0, 0, centre]))[2]
         prior = Normal(value, sigma * WIDTH[2] / 2) if sigma else Fixed(value)
         gain = covariance[:, 2] / (covariance[2, 2] + sigma**2)
         wanted = mean + gain * (centre - mean[2])
@@ -221,7 +221,7 @@ def test_a_fixed_value_and_a_range_are_kept(model):
     z, size = latents(found.samples)[:, :2], found.effective_sample_size
     assert np.all(np.abs(z.mean(axis=0) - middle) < 4 * spread / np.sqrt(size))
     # Half of the marginal: a half-normal beyond its middle.
-    edge = PARAMETERS.from_unit((mean + 1) / 2)[2]
+    edge = PARAMETERS.from_anchor(mean)[2]
     found = retrieve(observation, model, priors={"temperature": Uniform(edge, 3000)}, **LONG)[0]
     samples, size = found.samples[:, 2], found.effective_sample_size
     assert samples.min() >= edge * (1 - 1e-6) and samples.max() <= 3000

@@ -61,6 +61,13 @@ def test_a_log_scale_is_uniform_in_the_logarithm():
     np.testing.assert_allclose(OTHER.to_unit(OTHER.upper), 1.0)
 
 
+def test_anchors_are_the_box_from_minus_one_to_one_and_back():
+    np.testing.assert_allclose(OTHER.to_anchor(OTHER.lower), -1.0, atol=1e-12)
+    np.testing.assert_allclose(OTHER.to_anchor(OTHER.upper), 1.0)
+    anchor = np.random.default_rng(0).uniform(-1, 1, (7, len(OTHER)))
+    np.testing.assert_allclose(OTHER.to_anchor(OTHER.from_anchor(anchor)), anchor, atol=1e-12)
+
+
 def test_jit_vmap_and_numpy_agree_with_finite_gradients():
     theta = OTHER.sample(jax.random.key(0), 20)
     batch = jax.jit(jax.vmap(OTHER.to_unit))(theta)

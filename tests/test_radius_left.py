@@ -23,7 +23,7 @@ def seen(drawing, factor=1.0):
     target = test_straight.TestAskedScale.target(depths, SIGMA)
     _, radius = places(drawing)
     other = theta.at[radius].multiply(factor)
-    scaled = 2 * drawing.layout.parameters.to_unit(other) - 1
+    scaled = drawing.layout.parameters.to_anchor(other)
     return target, drawing.depths(levels, scaled), float(theta[radius]), levels
 
 

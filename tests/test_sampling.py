@@ -58,7 +58,7 @@ def test_priors_narrow_them(model, prior, ends):
     latent = np.asarray(jax.vmap(lambda x: latent_at(target.prior, x))(place[inside]))
     column = LAYOUT.parameters.roles.index("radius")
     values = np.broadcast_to(np.asarray(ends)[:, None], (2, len(LAYOUT.parameters)))
-    low, high = (2 * LAYOUT.parameters.to_unit(values) - 1)[:, column]
+    low, high = LAYOUT.parameters.to_anchor(values)[:, column]
     assert np.all((latent[:, column] > low - 1e-5) & (latent[:, column] < high + 1e-5))
     # Those that are wholly inside are not narrowed otherwise.
     other = LAYOUT.parameters.roles.index("temperature")

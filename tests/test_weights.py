@@ -95,7 +95,7 @@ def test_default_model_ships_and_draws_plausible_arrays():
     assert model.name == "planets" and model.layout == model_layout()
     assert load_model("published").layout == PUBLISHED
     theta = problem_model(load_opacities(), model.layout).sample(jax.random.key(0), 16)
-    z = 2 * model.layout.parameters.to_unit(theta) - 1  # of planets that exist
+    z = model.layout.parameters.to_anchor(theta)  # of planets that exist
     draw = jax.jit(lambda model, z: jax.vmap(lambda one: model.image(model.generate(one)))(z))
     arrays = np.asarray(draw(model, z))
     assert arrays.shape == (16, 33, 33) and arrays.min() >= 0 and arrays.max() <= 1

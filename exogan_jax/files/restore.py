@@ -99,7 +99,7 @@ def _image(layout: Layout, depth: Float[Array, " w"], theta: Float[Array, " d"])
 @jax.jit
 def _generated(model: Model, theta: Float[Array, "n d"]) -> Float[Array, "n w"]:
     def one(theta: Array) -> Array:
-        latent = 2 * model.layout.parameters.to_unit(theta) - 1
+        latent = model.layout.parameters.to_anchor(theta)
         return model.layout.unpack(model.values(model.generate(latent)))[0]
 
     return jax.vmap(one)(theta)

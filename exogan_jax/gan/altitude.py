@@ -59,14 +59,14 @@ class Drawing:
 
     def theta(self, anchor: Float[Array, " d"]) -> Float[Array, " d"]:
         """Parameters, from themselves scaled to [-1, 1]."""
-        return self.layout.parameters.from_unit((anchor + 1) / 2)
+        return self.layout.parameters.from_anchor(anchor)
 
     def draw(self, values: Values) -> Float[Array, " size"]:
         """ONE spectrum as a drawing."""
         depth, theta = self.layout.unpack(values)
         scale = self.scale(theta)
         level = (1 - jnp.sqrt(scale.disc / depth)) / scale.height
-        return jnp.concatenate([level, 2 * self.layout.parameters.to_unit(theta) - 1])
+        return jnp.concatenate([level, self.layout.parameters.to_anchor(theta)])
 
     def values(self, drawing: Float[Array, " size"]) -> Values:
         """Inverse of `draw`."""

@@ -26,5 +26,5 @@ def anchored_latents(
       theta: (n, d) parameters of the training arrays, in their units.
       parameters: the problem's.
     """
-    anchor = 2 * parameters.to_unit(theta) - 1
+    anchor = parameters.to_anchor(theta)
     return jnp.concatenate([anchor, z[:, anchor.shape[1] :]], axis=1)

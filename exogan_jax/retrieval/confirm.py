@@ -165,7 +165,7 @@ def corrected(
         return target
     drawn = depth[:, np.asarray(levels.point)]
     slope = np.asarray(_slopes(drawn, theta.astype(np.float32), model.drawing))
-    anchor = 2 * model.layout.parameters.to_unit(theta) - 1
+    anchor = model.layout.parameters.to_anchor(theta)
     log_weight = np.log(np.maximum(weights, 1e-300))
     fitted = fit_correction(np.asarray(anchor), (true - drawn) / slope, log_weight)
     if fitted is None:

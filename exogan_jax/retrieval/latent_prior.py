@@ -55,7 +55,7 @@ def latent_prior(resolved: Resolved, parameters: Parameters, latent_dim: int) ->
     centre, half = np.zeros(latent_dim), np.ones(latent_dim)
     mean, inverse_sigma, power = np.zeros((3, d))
     ends = [_ends(prior, p) for prior, p in zip(resolved, parameters, strict=True)]
-    low, high = (2 * parameters.to_unit(np.array(end)) - 1 for end in zip(*ends, strict=True))
+    low, high = (parameters.to_anchor(np.array(end)) for end in zip(*ends, strict=True))
     for i, (prior, parameter) in enumerate(zip(resolved, parameters, strict=True)):
         if prior is None:
             continue
@@ -91,7 +91,7 @@ def latent_at(
 
 def theta_of(latent: Float[Array, " latent_dim"], parameters: Parameters) -> Float[Array, " d"]:
     """The parameters that a latent is anchored to, in their units."""
-    theta: Array = parameters.from_unit(0.5 * (_entries(latent, parameters) + 1))
+    theta: Array = parameters.from_anchor(_entries(latent, parameters))
     return theta
 
 

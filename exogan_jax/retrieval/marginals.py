@@ -32,7 +32,7 @@ def marginals(resolved: Resolved, parameters: Parameters) -> Marginals:
     prior = latent_prior(resolved, parameters, d)
     centre, half = np.asarray(prior.centre, np.float64), np.asarray(prior.half, np.float64)
     share = np.linspace(0, 1, _NODES)
-    theta = parameters.from_unit((centre + half * (2 * share[:, None] - 1) + 1) / 2)
+    theta = parameters.from_anchor(centre + half * (2 * share[:, None] - 1))
     with np.errstate(divide="ignore"):  # of parameters whose logarithm is not asked for
         logs = np.where(prior.power != 0, np.log(np.abs(theta)), 0.0)
     density = prior.power * logs - 0.5 * np.square((theta - prior.mean) * prior.inverse_sigma)

@@ -161,7 +161,7 @@ def _radius_again(
     # A planet a few per cent smaller or larger has nearly the same levels.
     left = radius_left(unit, depths, levels, model.drawing)
     theta = put(depths.theta, model.drawing, (depths.theta[mass], left))
-    scaled = (2 * parameters.to_unit(theta) - 1)[radius]
+    scaled = parameters.to_anchor(theta)[radius]
     anchor = put(depths.anchor, model.drawing, (depths.anchor[mass], scaled))
     drawing = jnp.concatenate([drawing[: -len(parameters)], anchor])
     half = jnp.asarray(prior.half)[radius]

@@ -98,7 +98,7 @@ def bend(
             volume += jnp.log(theta[place]) + math.log(2 / (ends[1] - ends[0]))
         else:
             volume += math.log(2 / math.log(ends[1] / ends[0]))
-    return 2 * parameters.to_unit(theta) - 1, volume
+    return parameters.to_anchor(theta), volume
 
 
 def _rest(height: Array, level: Array) -> Array:

@@ -102,7 +102,7 @@ def observed(
     else:
         row = jax.random.randint(latent_key, (n,), 0, len(spectra.theta))
         depth, theta = jnp.asarray(spectra.depth)[row], jnp.asarray(spectra.theta)[row]
-        z = 2 * layout.parameters.to_unit(theta) - 1
+        z = layout.parameters.to_anchor(theta)
         seen = Depths(depth, jnp.zeros_like(depth), theta, z, jnp.zeros(n))
 
     def one(spectrum: Values | Depths, design_key: Array, noise_key: Array) -> Array:
