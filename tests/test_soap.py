@@ -73,9 +73,7 @@ def test_vectors_move_as_by_adam_after_a_first_step_that_stands():
 def test_turning_the_problem_turns_the_steps():
     """What tells it from Adam: no direction is singled out."""
     rng = np.random.default_rng(7)
-    turn = [
-        jnp.asarray(np.linalg.qr(rng.normal(size=(n, n)))[0], jnp.float32) for n in (4, 4)
-    ]
+    turn = [jnp.asarray(np.linalg.qr(rng.normal(size=(n, n)))[0], jnp.float32) for n in (4, 4)]
     gradients = jnp.asarray(rng.normal(size=(8, 4, 4)) * [1, 2, 3, 4], jnp.float32)
     optimizer = scale_by_soap(measure_every=1, turn_every=3)
     plain = turned = optimizer.init(jnp.zeros((4, 4)))

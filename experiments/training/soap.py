@@ -2,8 +2,8 @@
 
 A dense layer's gradients (m, n) have covariances of their rows (m, m) and columns (n, n). Adam's
 moments are kept, and its step is made, along the eigenvectors of both; these turn slowly, so that
-they are only looked at now and then. It stands in for `optax.scale_by_adam`: where a network must be
-as exact as that of `planets` (configs/planets.py has the numbers), a seventh of the spectra do.
+they are only looked at now and then. It stands in for `optax.scale_by_adam` where a network must be
+as exact as that of `planets`: configs/planets.py has the numbers.
 """
 
 from __future__ import annotations

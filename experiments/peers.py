@@ -1,0 +1,263 @@
+"""Answers of this project beside those of its peers: the same simulated spectra, priors and cores.
+
+python -m experiments.peers --out FILE [--model NAME] [--instrument prism] [--n 100] [--n-nested 5]
+
+Beside `fast` and `exact`: the paper's procedure (its pixel loss, 64 starts anywhere, 1,001 steps,
+by this project's networks); a neural posterior estimator trained on as many spectra of this very
+instrument as asked for (sbi, Tejero-Cantero et al. 2020; pip install sbi), which knows no other;
+and nested sampling with this forward model (nautilus, Lange 2023; pip install nautilus-sampler) of
+the first few. Each answer's ranks, errors, seconds and divergence from the nested one are written
+to FILE as they come; if killed, it goes on where it stopped, training from its start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float
+from rich.console import Console
+from rich.table import Table
+
+from exogan_jax.api import retrieve
+from exogan_jax.files.made_with import weights_sha256
+from exogan_jax.gan.model import Model
+from exogan_jax.parameters import Parameters
+from exogan_jax.physics.forward import ForwardModel, simulate
+from exogan_jax.physics.observation import Observation, binning_operator
+from exogan_jax.retrieval.diagnostics import divergences
+from exogan_jax.retrieval.weighted import weighted_quantile
+from experiments.calibrate import INSTRUMENTS, observed
+from experiments.evaluate import TEST_SEED, physics_of
+from experiments.kept_rows import keep_row, kept_rows
+from experiments.nested import log_likelihood, nested
+
+#: Arguments of `retrieve`.
+OWN: dict[str, dict[str, Any]] = {
+    "paper": {"likelihood": "paper", "encoder": False, "n_starts": 64, "n_steps": 1001},
+    "fast": {"exact": False},
+    "exact": {},
+}
+SBI, NESTED = "sbi", "nested"
+_SAMPLES = 2048  # of sbi's answers, as of this project's
+
+
+class Samples(NamedTuple):
+    """One answer."""
+
+    theta: Float[np.ndarray, "n d"]
+    weight: Float[np.ndarray, " n"]
+    seconds: float
+    calls: int = 0  # of the likelihood, where they are counted
+
+
+_Answer = Callable[[int, Observation], Samples]
+
+
+def own_answer(model: Model, physics: ForwardModel, **options: Any) -> _Answer:
+    """By this project."""
+
+    def answer(i: int, observation: Observation) -> Samples:
+        began = time.perf_counter()
+        (one,) = retrieve(observation, model, names=[str(i)], physics=physics, **options)
+        return Samples(one.samples, one.weights, time.perf_counter() - began)
+
+    return answer
+
+
+def nested_answer(physics: ForwardModel, parameters: Parameters, live: int) -> _Answer:
+    """By nautilus."""
+
+    def answer(i: int, observation: Observation) -> Samples:
+        began = time.perf_counter()
+        found = nested(log_likelihood(physics, observation), parameters, i, live, 5000)
+        return Samples(found.theta, found.weight, time.perf_counter() - began, found.calls)
+
+    return answer
+
+
+def features(depth: Float[np.ndarray, "n bin"], sigma: Float[np.ndarray, " bin"]) -> np.ndarray:
+    """What the estimator sees: the mean depth, and the spectrum about it in its errors, both on
+    scales that do not run away.
+    """
+    mean = depth.mean(axis=1, keepdims=True)
+    return np.concatenate([np.log(mean), np.arcsinh((depth - mean) / sigma)], axis=1).astype("f4")
+
+
+def sbi_answer(
+    physics: ForwardModel, parameters: Parameters, name: str, n: int, seed: int, console: Console
+) -> tuple[_Answer, float]:
+    """By sbi, trained on `n` spectra as this instrument sees them; and the seconds of that."""
+    import torch
+    from sbi.inference import NPE
+    from sbi.neural_nets import posterior_nn
+    from sbi.neural_nets.embedding_nets import FCEmbedding
+    from sbi.utils import BoxUniform
+
+    began = time.perf_counter()
+    torch.manual_seed(seed)
+    x, theta = seen_spectra(physics, name, n, seed)
+    d = len(parameters)
+    box = BoxUniform(torch.zeros(d), torch.ones(d))
+    embedding = FCEmbedding(x.shape[1], output_dim=64, num_layers=3, num_hiddens=256)
+    estimator = posterior_nn("nsf", hidden_features=128, embedding_net=embedding)
+    training = NPE(prior=box, density_estimator=estimator, show_progress_bars=True)
+    unit = np.asarray(parameters.to_unit(theta), np.float32).clip(1e-6, 1 - 1e-6)
+    training.append_simulations(torch.as_tensor(unit), torch.as_tensor(x))
+    training.train(training_batch_size=512, stop_after_epochs=5, max_num_epochs=60)
+    posterior = training.build_posterior()
+    seconds = time.perf_counter() - began
+    console.print(f"sbi: {n} spectra, {seconds:.0f} s")
+
+    def answer(i: int, observation: Observation) -> Samples:
+        started = time.perf_counter()
+        torch.manual_seed(i)
+        at = torch.as_tensor(features(np.asarray(observation.depth)[None], observation.sigma))
+        unit = posterior.sample((_SAMPLES,), x=at, show_progress_bars=False).numpy()
+        found = np.asarray(parameters.from_unit(unit.astype(np.float64)))
+        return Samples(found, np.full(_SAMPLES, 1 / _SAMPLES), time.perf_counter() - started)
+
+    return answer, seconds
+
+
+def seen_spectra(
+    physics: ForwardModel, name: str, n: int, seed: int
+) -> tuple[Float[np.ndarray, "n f"], Float[np.ndarray, "n d"]]:
+    """Features of noisy spectra of the prior's planets, and their parameters."""
+    bins = np.concatenate([channel.bins() for channel in INSTRUMENTS[name]], axis=1)
+    centre, half, sigma = bins
+    operator = binning_operator(centre, half, np.asarray(physics.wavelength_um, np.float64))
+    theta = np.asarray(physics.sample(jax.random.fold_in(jax.random.key(seed), 1), n))
+    run, rng = jax.jit(simulate), np.random.default_rng([seed, 1])
+    seen = []
+    for part in np.array_split(theta, -(-n // 4096)):
+        depth = np.asarray(run(physics, part), np.float64) @ operator.T
+        depth += sigma * rng.normal(size=depth.shape)
+        seen.append(features(np.maximum(depth, 1e-3 * sigma), sigma))  # see `calibrate.observed`
+    return np.concatenate(seen), theta
+
+
+def judged(
+    one: Samples, truth: np.ndarray, parameters: Parameters, known: Samples | None
+) -> dict[str, Any]:
+    """What is kept of an answer: errors are in the prior's widths."""
+    middle = parameters.to_unit(weighted_quantile(one.theta, one.weight, (0.5,)))[0]
+    row: dict[str, Any] = {
+        "rank": (one.weight @ (one.theta < truth)).round(4).tolist(),
+        "off": np.abs(middle - parameters.to_unit(truth)).round(5).tolist(),
+        "seconds": round(one.seconds, 2),
+    }
+    if one.calls:
+        row["calls"] = one.calls
+    if known is not None:
+        off = divergences(one.theta, one.weight, known.theta, known.weight)
+        row["divergence"] = off.round(5).tolist()
+    return row
+
+
+def answered(
+    args: argparse.Namespace, model: Model, physics: ForwardModel, console: Console
+) -> Iterator[dict[str, Any]]:
+    """Rows of all answers that FILE does not have yet."""
+    kept = ("instrument", "simulations", "live", "seed", "n_nested")
+    settings = {k: getattr(args, k) for k in kept} | {"model": model.name}
+    rows = kept_rows(args.out, settings | {"weights": weights_sha256(args.model)})
+    yield from rows
+    parameters = model.layout.parameters
+    observations, theta = observed(INSTRUMENTS[args.instrument], physics, args.n, args.seed)
+    references = args.out.with_suffix(".nested")
+    references.mkdir(exist_ok=True)
+    made = {
+        NESTED: lambda: (nested_answer(physics, parameters, args.live), 0.0),
+        **{k: partial(lambda o: (own_answer(model, physics, **o), 0.0), o) for k, o in OWN.items()},
+        SBI: lambda: sbi_answer(
+            physics, parameters, args.instrument, args.simulations, args.seed, console
+        ),
+    }
+    for kind, make in made.items():
+        n = args.n_nested if kind == NESTED else args.n
+        left = [i for i in range(n) if (kind, i) not in {(r["kind"], r["i"]) for r in rows}]
+        if not left:
+            continue
+        answer, training = make()
+        for i in left:
+            one = answer(i, observations[i])
+            reference = references / f"{i}.npz"
+            if kind == NESTED:
+                np.savez(reference, theta=one.theta, weight=one.weight)
+            known = None
+            if kind != NESTED and i < args.n_nested:
+                with np.load(reference, allow_pickle=False) as file:
+                    known = Samples(file["theta"], file["weight"], 0.0)
+            row = {"kind": kind, "i": i, "training": round(training)}
+            row |= judged(one, theta[i], parameters, known)
+            keep_row(args.out, row)
+            yield row
+
+
+def summary(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Numbers of each kind of answer."""
+    out = {}
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        own = [row for row in rows if row["kind"] == kind]
+        rank = np.array([row["rank"] for row in own])
+        off = [row["divergence"] for row in own if "divergence" in row]
+        out[kind] = {
+            "n": len(own),
+            "error": float(np.mean([row["off"] for row in own])),
+            "inside_68": float((np.abs(rank - 0.5) < 0.34).mean()),
+            "inside_95": float((np.abs(rank - 0.5) < 0.475).mean()),
+            # The first compiles.
+            "seconds": float(np.median([row["seconds"] for row in own])),
+            "training_seconds": max(row["training"] for row in own),
+        }
+        if off:
+            out[kind] |= {"divergence": float(np.median(off)), "worst": float(np.max(off))}
+        if "calls" in own[0]:
+            out[kind]["calls"] = float(np.median([row["calls"] for row in own]))
+    return out
+
+
+def report(numbers: dict[str, dict[str, Any]]) -> Table:
+    """A line for each kind of answer."""
+    table = Table(title="errors in prior widths; divergence from nested sampling in nat")
+    heads = ("n", "error", "in 68 %", "in 95 %", "divergence: median", "worst", "s", "training s")
+    for heading in ("answer", *heads):
+        table.add_column(heading, justify="left" if heading == "answer" else "right")
+    for kind, x in numbers.items():
+        off = [f"{x[k]:.4f}" if k in x else "" for k in ("divergence", "worst")]
+        shares = f"{x['inside_68']:.0%}", f"{x['inside_95']:.0%}"
+        costs = f"{x['seconds']:.2f}", f"{x['training_seconds']}"
+        table.add_row(kind, str(x["n"]), f"{x['error']:.4f}", *shares, *off, *costs)
+    return table
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--out", type=Path, required=True, help="file of what is found, .jsonl")
+    parser.add_argument("--model", default="published", help="shipped name or file")
+    parser.add_argument("--instrument", choices=INSTRUMENTS, default="prism")
+    parser.add_argument("--n", type=int, default=100, help="spectra")
+    parser.add_argument("--n-nested", type=int, default=5, help="of them by nested sampling")
+    parser.add_argument("--simulations", type=int, default=200_000, help="that sbi learns from")
+    parser.add_argument("--live", type=int, default=1000, help="live points of nested sampling")
+    parser.add_argument("--seed", type=int, default=TEST_SEED)
+    args = parser.parse_args(argv)
+    console = Console()
+    model, physics = physics_of(args.model)
+    rows = []
+    for row in answered(args, model, physics, console):
+        rows.append(row)
+        console.print(f"{row['kind']} {row['i']}: {row['seconds']} s")
+    console.print(report(summary(rows)))
+
+
+if __name__ == "__main__":
+    main()
