@@ -57,6 +57,17 @@ def test_anchor_loss_by_hand():
     np.testing.assert_allclose(doubled, 0.25, rtol=1e-6)
 
 
+def test_roots_do_not_let_one_array_outweigh_the_others():
+    real = jnp.zeros((2, 3, 3))
+    fake = jnp.stack([jnp.full((3, 3), 3.0), jnp.full((3, 3), -1.0)])
+    np.testing.assert_allclose(losses.anchor_loss(fake, real), (9 + 1) / 2, rtol=1e-6)
+    np.testing.assert_allclose(losses.anchor_loss(fake, real, root=True), (3 + 1) / 2, rtol=1e-6)
+    slopes = jax.grad(lambda x: losses.anchor_loss(x, real, root=True))(fake)
+    np.testing.assert_allclose(slopes[0], -slopes[1], rtol=1e-6)  # each array pulls as hard
+    right = jax.grad(lambda x: losses.anchor_loss(x, real, root=True))(real)
+    np.testing.assert_array_equal(right, 0)  # no infinite slope where it is drawn exactly
+
+
 def test_every_objective_at_chance_and_its_sign():
     zero = jnp.zeros(4)
     chance = {"paper": (1.3863, 0.6931), "hinge": (2.0, 0.0), "relativistic": (0.6931, 0.6931)}

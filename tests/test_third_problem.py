@@ -58,6 +58,7 @@ def get_config():
             "discriminator_floor": 0.2,
             "anchor_weight": 1e4,
             "anchor_power": 0.65,
+            "anchor_root": False,
             "adversary_weight": 1.0,
             "discriminator_every": 1,
             "seed": 0,

@@ -112,10 +112,15 @@ def perceptual_loss(logit: Float[Array, ""]) -> Float[Array, ""]:
     return jax.nn.softplus(-logit)
 
 
+#: Of a mean square whose root is taken: its slope stays finite.
+_LEAST = 1e-12
+
+
 def anchor_loss(
     fake: Float[Array, "n ..."],
     real: Float[Array, "n ..."],
     coordinates: Callable[[Array], Array] = lambda difference: difference,
+    root: bool = False,
 ) -> Float[Array, ""]:
     """Mean square difference of generated arrays and the training arrays that they should be.
 
@@ -123,5 +128,8 @@ def anchor_loss(
       fake: (n, ...) arrays of latents from `anchor.anchored_latents`.
       real: (n, ...) the arrays that these latents belong to.
       coordinates: linear map of the difference to the coordinates in which it is measured.
+      root: take the root of each array's mean square, and the mean of these: the few arrays that
+        are hardest to draw then do not outweigh all others.
     """
-    return jnp.square(coordinates(fake - real)).mean()
+    square = jnp.square(coordinates(fake - real)).reshape(len(fake), -1).mean(axis=1)
+    return jnp.sqrt(square + _LEAST).mean() if root else square.mean()

@@ -1,7 +1,6 @@
 """Adversarial training: pure functions `init` and `step` of a `Training`, which holds networks,
 objective and optimisers. The defaults are the paper's: Adam (2e-4, beta1 0.5), and per batch one
-step of the discriminator, then two of the generator. `r1_weight` and `ema_decay` stabilise it;
-`anchor_weight` ties latents to parameters.
+step of the discriminator, then two of the generator.
 """
 
 from __future__ import annotations
@@ -74,8 +73,7 @@ class Training:
         which the penalty measures it, `compact.whitened_gradient` for instance.
       anchor_weight: adds this times `losses.anchor_loss` to the generator's loss; the latents of
         its steps then are `anchor.anchored_latents` of the batch. 0, the paper's, leaves it out.
-      anchor_coordinates: takes differences of drawings (n, ...) to the coordinates in which the
-        anchor loss measures them.
+      anchor_coordinates, anchor_root: of differences of drawings, see `losses.anchor_loss`.
       adversary_weight: of the adversary's verdict in the generator's loss; 1 is the paper's.
       discriminator_every: batches of which the discriminator sees one; 1 is the paper's.
       ema_decay: the generator for use is the mean of its past with this decay per batch, in [0, 1).
@@ -98,6 +96,7 @@ class Training:
     r1_coordinates: Callable[[Array], Array] = lambda gradient: gradient
     anchor_weight: float = 0.0
     anchor_coordinates: Callable[[Array], Array] = lambda difference: difference
+    anchor_root: bool = False
     adversary_weight: float = 1.0
     discriminator_every: int = 1
     ema_decay: float = 0.0
@@ -230,7 +229,8 @@ def _generator_step(
             logits = judged(fake)
             loss = game.generator(judged(real) if game.generator_sees_real else logits, logits)
         if training.anchor_weight:
-            anchor = losses.anchor_loss(fake, real, training.anchor_coordinates)
+            by = training.anchor_coordinates, training.anchor_root
+            anchor = losses.anchor_loss(fake, real, *by)
         total = training.adversary_weight * loss + training.anchor_weight * anchor
         return total, (stats, (loss, anchor))
 

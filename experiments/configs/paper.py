@@ -44,6 +44,7 @@ def get_config() -> ConfigDict:
             "generator_steps": 2,
             "r1_weight": 0.0,
             "anchor_weight": 0.0,
+            "anchor_root": False,
             "adversary_weight": 1.0,
             "discriminator_every": 1,
             "chosen_by": "parameter_error",

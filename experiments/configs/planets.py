@@ -53,6 +53,11 @@ def get_config() -> ConfigDict:
     config.opacities = "planets"
     config.options.latent_dim = len(PARAMETERS)
     config.n_spectra = 700_000
+    # Levels as they are, and no planet more than another: of 40,000 steps under published.py's
+    # mean square, 3,000 more brought the median error from 0.0069 to 0.0039 levels; to 0.0061 with
+    # the roots alone.
+    config.anchor_power = 1.0
+    config.anchor_root = True
     config.optimizer = "soap"
     config.learning_rate = 6e-3
     config.warmup_steps = 1_000

@@ -30,6 +30,7 @@ def get_config() -> ConfigDict:
             "discriminator_floor": 0.2,
             "anchor_weight": 1e4,
             "anchor_power": 0.5,
+            "anchor_root": False,  # see gan/losses.py
             "adversary_weight": 0.0,
             "discriminator_every": 8,  # it is not heard, but ships
             "seed": 0,

@@ -112,6 +112,7 @@ def build(config: ConfigDict, whitenings: Whitenings | None, nets: Networks) -> 
         generator_steps=config.generator_steps,
         r1_weight=config.r1_weight,
         anchor_weight=config.anchor_weight,
+        anchor_root=config.anchor_root,
         adversary_weight=config.adversary_weight,
         discriminator_every=config.discriminator_every,
         ema_decay=config.ema_decay,
