@@ -118,7 +118,9 @@ def sbi_answer(
     def answer(i: int, observation: Observation) -> Samples:
         started = time.perf_counter()
         torch.manual_seed(i)
-        at = torch.as_tensor(features(np.asarray(observation.depth)[None], observation.sigma))
+        at = torch.as_tensor(
+            features(np.asarray(observation.depth)[None], np.asarray(observation.sigma))
+        )
         unit = posterior.sample((_SAMPLES,), x=at, show_progress_bars=False).numpy()
         found = np.asarray(parameters.from_unit(unit.astype(np.float64)))
         return Samples(found, np.full(_SAMPLES, 1 / _SAMPLES), time.perf_counter() - started)
@@ -173,7 +175,7 @@ def answered(
     observations, theta = observed(INSTRUMENTS[args.instrument], physics, args.n, args.seed)
     references = args.out.with_suffix(".nested")
     references.mkdir(exist_ok=True)
-    made = {
+    made: dict[str, Callable[[], tuple[_Answer, float]]] = {
         NESTED: lambda: (nested_answer(physics, parameters, args.live), 0.0),
         **{k: partial(lambda o: (own_answer(model, physics, **o), 0.0), o) for k, o in OWN.items()},
         SBI: lambda: sbi_answer(

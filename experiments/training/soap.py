@@ -37,7 +37,7 @@ class Moments(NamedTuple):
 class SoapState(NamedTuple):
     """State of `scale_by_soap`."""
 
-    count: Array  # (), int32, steps made
+    made: Array  # (), int32, steps
     moments: tuple[Moments, ...]  # in the order of the parameters' leaves
 
 
@@ -65,23 +65,23 @@ def scale_by_soap(
     def update(updates: Any, state: SoapState, params: Any = None) -> tuple[Any, SoapState]:
         del params
         gradients, structure = jax.tree.flatten(updates)
-        measured = state.count % measure_every == 0
-        turned = (state.count % turn_every == 0) & (state.count > 0)
-        made = (state.count + 1).astype(jnp.float32)
+        measured = state.made % measure_every == 0
+        turned = (state.made % turn_every == 0) & (state.made > 0)
+        number = (state.made + 1).astype(jnp.float32)
         steps, moments = [], []
         for gradient, old in zip(gradients, state.moments, strict=True):
             new = jax.lax.cond(measured, _measure, lambda _, kept, __: kept, gradient, old, b2)
-            new = jax.lax.cond(state.count == 0, _find, lambda kept: kept, new)
+            new = jax.lax.cond(state.made == 0, _find, lambda kept: kept, new)
             along = _along(gradient, new)
             new = new._replace(
                 mean=b1 * new.mean + (1 - b1) * along,
                 square=b2 * new.square + (1 - b2) * jnp.square(along),
             )
-            rms = jnp.sqrt(new.square / (1 - b2**made))
-            step = _back(new.mean / (1 - b1**made) / (rms + eps), new)
-            steps.append(jnp.where(state.count == 0, 0.0, step))
+            rms = jnp.sqrt(new.square / (1 - b2**number))
+            step = _back(new.mean / (1 - b1**number) / (rms + eps), new)
+            steps.append(jnp.where(state.made == 0, 0.0, step))
             moments.append(jax.lax.cond(turned, _turn, lambda kept: kept, new))
-        return structure.unflatten(steps), SoapState(state.count + 1, tuple(moments))
+        return jax.tree.unflatten(structure, steps), SoapState(state.made + 1, tuple(moments))
 
     return optax.GradientTransformation(init, update)
 
