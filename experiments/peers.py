@@ -13,13 +13,11 @@ to FILE as they come; if killed, it goes on where it stopped, training from its 
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from jaxtyping import Float
 from rich.console import Console
@@ -29,11 +27,12 @@ from exogan_jax.api import retrieve
 from exogan_jax.files.made_with import weights_sha256
 from exogan_jax.gan.model import Model
 from exogan_jax.parameters import Parameters
-from exogan_jax.physics.forward import ForwardModel, simulate
-from exogan_jax.physics.observation import Observation, binning_operator
+from exogan_jax.physics.forward import ForwardModel
+from exogan_jax.physics.observation import Observation
 from exogan_jax.retrieval.diagnostics import divergences
 from exogan_jax.retrieval.weighted import weighted_quantile
-from experiments.calibrate import INSTRUMENTS, observed
+from experiments.calibrate import INSTRUMENTS, inside, observed
+from experiments.compare_sampling import timed
 from experiments.evaluate import TEST_SEED, physics_of
 from experiments.kept_rows import keep_row, kept_rows
 from experiments.nested import log_likelihood, nested
@@ -46,6 +45,7 @@ OWN: dict[str, dict[str, Any]] = {
 }
 SBI, NESTED = "sbi", "nested"
 _SAMPLES = 2048  # of sbi's answers, as of this project's
+_AT_ONCE = 4096  # spectra, simulated
 
 
 class Samples(NamedTuple):
@@ -55,6 +55,7 @@ class Samples(NamedTuple):
     weight: Float[np.ndarray, " n"]
     seconds: float
     calls: int = 0  # of the likelihood, where they are counted
+    training: float = 0.0  # seconds that went before
 
 
 _Answer = Callable[[int, Observation], Samples]
@@ -64,9 +65,9 @@ def own_answer(model: Model, physics: ForwardModel, **options: Any) -> _Answer:
     """By this project."""
 
     def answer(i: int, observation: Observation) -> Samples:
-        began = time.perf_counter()
-        (one,) = retrieve(observation, model, names=[str(i)], physics=physics, **options)
-        return Samples(one.samples, one.weights, time.perf_counter() - began)
+        ask = partial(retrieve, observation, model, names=[str(i)], physics=physics, **options)
+        found, seconds = timed(ask)
+        return Samples(found[0].samples, found[0].weights, seconds)
 
     return answer
 
@@ -75,9 +76,9 @@ def nested_answer(physics: ForwardModel, parameters: Parameters, live: int) -> _
     """By nautilus."""
 
     def answer(i: int, observation: Observation) -> Samples:
-        began = time.perf_counter()
-        found = nested(log_likelihood(physics, observation), parameters, i, live, 5000)
-        return Samples(found.theta, found.weight, time.perf_counter() - began, found.calls)
+        likelihood = log_likelihood(physics, observation)
+        found, seconds = timed(partial(nested, likelihood, parameters, i, live, 5000))
+        return Samples(found.theta, found.weight, seconds, found.calls)
 
     return answer
 
@@ -91,58 +92,61 @@ def features(depth: Float[np.ndarray, "n bin"], sigma: Float[np.ndarray, " bin"]
 
 
 def sbi_answer(
-    physics: ForwardModel, parameters: Parameters, name: str, n: int, seed: int, console: Console
-) -> tuple[_Answer, float]:
-    """By sbi, trained on `n` spectra as this instrument sees them; and the seconds of that."""
+    physics: ForwardModel, parameters: Parameters, name: str, n: int, seed: int, folder: Path
+) -> _Answer:
+    """By sbi, trained on `n` spectra as this instrument sees them; its log goes to `folder`."""
     import torch
     from sbi.inference import NPE
     from sbi.neural_nets import posterior_nn
     from sbi.neural_nets.embedding_nets import FCEmbedding
     from sbi.utils import BoxUniform
+    from sbi.utils.tracking import TensorBoardTracker
+    from torch.utils.tensorboard import SummaryWriter
 
-    began = time.perf_counter()
-    torch.manual_seed(seed)
-    x, theta = seen_spectra(physics, name, n, seed)
-    d = len(parameters)
-    box = BoxUniform(torch.zeros(d), torch.ones(d))
-    embedding = FCEmbedding(x.shape[1], output_dim=64, num_layers=3, num_hiddens=256)
-    estimator = posterior_nn("nsf", hidden_features=128, embedding_net=embedding)
-    training = NPE(prior=box, density_estimator=estimator, show_progress_bars=True)
-    unit = np.asarray(parameters.to_unit(theta), np.float32).clip(1e-6, 1 - 1e-6)
-    training.append_simulations(torch.as_tensor(unit), torch.as_tensor(x))
-    training.train(training_batch_size=512, stop_after_epochs=5, max_num_epochs=60)
-    posterior = training.build_posterior()
-    seconds = time.perf_counter() - began
-    console.print(f"sbi: {n} spectra, {seconds:.0f} s")
+    def trained() -> Any:
+        torch.manual_seed(seed)
+        x, theta = seen_spectra(physics, name, n, seed)
+        d = len(parameters)
+        box = BoxUniform(torch.zeros(d), torch.ones(d))
+        embedding = FCEmbedding(x.shape[1], output_dim=64, num_layers=3, num_hiddens=256)
+        estimator = posterior_nn("nsf", hidden_features=128, embedding_net=embedding)
+        log = TensorBoardTracker(SummaryWriter(folder))
+        training = NPE(prior=box, density_estimator=estimator, tracker=log)
+        unit = np.asarray(parameters.to_unit(theta), np.float32).clip(1e-6, 1 - 1e-6)
+        training.append_simulations(torch.as_tensor(unit), torch.as_tensor(x))
+        training.train(training_batch_size=512, stop_after_epochs=5, max_num_epochs=60)
+        return training.build_posterior()
+
+    posterior, training_seconds = timed(trained)
+
+    def drawn(i: int, observation: Observation) -> np.ndarray:
+        torch.manual_seed(i)
+        depth, sigma = np.asarray(observation.depth), np.asarray(observation.sigma)
+        at = torch.as_tensor(features(depth[None], sigma))
+        unit = posterior.sample((_SAMPLES,), x=at, show_progress_bars=False).numpy()
+        return np.asarray(parameters.from_unit(unit.astype(np.float64)))
 
     def answer(i: int, observation: Observation) -> Samples:
-        started = time.perf_counter()
-        torch.manual_seed(i)
-        at = torch.as_tensor(
-            features(np.asarray(observation.depth)[None], np.asarray(observation.sigma))
-        )
-        unit = posterior.sample((_SAMPLES,), x=at, show_progress_bars=False).numpy()
-        found = np.asarray(parameters.from_unit(unit.astype(np.float64)))
-        return Samples(found, np.full(_SAMPLES, 1 / _SAMPLES), time.perf_counter() - started)
+        found, seconds = timed(partial(drawn, i, observation))
+        weight = np.full(_SAMPLES, 1 / _SAMPLES)
+        return Samples(found, weight, seconds, training=training_seconds)
 
-    return answer, seconds
+    return answer
 
 
 def seen_spectra(
     physics: ForwardModel, name: str, n: int, seed: int
 ) -> tuple[Float[np.ndarray, "n f"], Float[np.ndarray, "n d"]]:
     """Features of noisy spectra of the prior's planets, and their parameters."""
-    bins = np.concatenate([channel.bins() for channel in INSTRUMENTS[name]], axis=1)
-    centre, half, sigma = bins
-    operator = binning_operator(centre, half, np.asarray(physics.wavelength_um, np.float64))
-    theta = np.asarray(physics.sample(jax.random.fold_in(jax.random.key(seed), 1), n))
-    run, rng = jax.jit(simulate), np.random.default_rng([seed, 1])
-    seen = []
-    for part in np.array_split(theta, -(-n // 4096)):
-        depth = np.asarray(run(physics, part), np.float64) @ operator.T
-        depth += sigma * rng.normal(size=depth.shape)
-        seen.append(features(np.maximum(depth, 1e-3 * sigma), sigma))  # see `calibrate.observed`
-    return np.concatenate(seen), theta
+    seen, theta = [], []
+    for first in range(0, n, _AT_ONCE):
+        size = min(_AT_ONCE, n - first)
+        # Of other seeds than those that are retrieved.
+        one, of = observed(INSTRUMENTS[name], physics, size, seed + 1 + first)
+        depth = np.stack([observation.depth for observation in one])
+        seen.append(features(depth, np.asarray(one[0].sigma)))
+        theta.append(of)
+    return np.concatenate(seen), np.concatenate(theta)
 
 
 def judged(
@@ -154,6 +158,7 @@ def judged(
         "rank": (one.weight @ (one.theta < truth)).round(4).tolist(),
         "off": np.abs(middle - parameters.to_unit(truth)).round(5).tolist(),
         "seconds": round(one.seconds, 2),
+        "training": round(one.training),
     }
     if one.calls:
         row["calls"] = one.calls
@@ -164,9 +169,9 @@ def judged(
 
 
 def answered(
-    args: argparse.Namespace, model: Model, physics: ForwardModel, console: Console
+    args: argparse.Namespace, model: Model, physics: ForwardModel
 ) -> Iterator[dict[str, Any]]:
-    """Rows of all answers that FILE does not have yet."""
+    """Rows of all answers, first those that FILE has; the others are added to it."""
     kept = ("instrument", "simulations", "live", "seed", "n_nested")
     settings = {k: getattr(args, k) for k in kept} | {"model": model.name}
     rows = kept_rows(args.out, settings | {"weights": weights_sha256(args.model)})
@@ -175,30 +180,27 @@ def answered(
     observations, theta = observed(INSTRUMENTS[args.instrument], physics, args.n, args.seed)
     references = args.out.with_suffix(".nested")
     references.mkdir(exist_ok=True)
-    made: dict[str, Callable[[], tuple[_Answer, float]]] = {
-        NESTED: lambda: (nested_answer(physics, parameters, args.live), 0.0),
-        **{k: partial(lambda o: (own_answer(model, physics, **o), 0.0), o) for k, o in OWN.items()},
-        SBI: lambda: sbi_answer(
-            physics, parameters, args.instrument, args.simulations, args.seed, console
-        ),
+    of_sbi = args.instrument, args.simulations, args.seed, args.out.with_suffix(".sbi")
+    made: dict[str, Callable[[], _Answer]] = {
+        NESTED: partial(nested_answer, physics, parameters, args.live),
+        **{kind: partial(own_answer, model, physics, **o) for kind, o in OWN.items()},
+        SBI: partial(sbi_answer, physics, parameters, *of_sbi),
     }
+    have = {(row["kind"], row["i"]) for row in rows}
     for kind, make in made.items():
         n = args.n_nested if kind == NESTED else args.n
-        left = [i for i in range(n) if (kind, i) not in {(r["kind"], r["i"]) for r in rows}]
-        if not left:
-            continue
-        answer, training = make()
+        left = [i for i in range(n) if (kind, i) not in have]
+        answer = make() if left else None
         for i in left:
-            one = answer(i, observations[i])
+            assert answer is not None
+            one, known = answer(i, observations[i]), None
             reference = references / f"{i}.npz"
             if kind == NESTED:
                 np.savez(reference, theta=one.theta, weight=one.weight)
-            known = None
-            if kind != NESTED and i < args.n_nested:
+            elif i < args.n_nested:
                 with np.load(reference, allow_pickle=False) as file:
                     known = Samples(file["theta"], file["weight"], 0.0)
-            row = {"kind": kind, "i": i, "training": round(training)}
-            row |= judged(one, theta[i], parameters, known)
+            row = {"kind": kind, "i": i, **judged(one, theta[i], parameters, known)}
             keep_row(args.out, row)
             yield row
 
@@ -213,8 +215,8 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         out[kind] = {
             "n": len(own),
             "error": float(np.mean([row["off"] for row in own])),
-            "inside_68": float((np.abs(rank - 0.5) < 0.34).mean()),
-            "inside_95": float((np.abs(rank - 0.5) < 0.475).mean()),
+            "inside_68": float(inside(rank, 0.68).mean()),
+            "inside_95": float(inside(rank, 0.95).mean()),
             # The first compiles.
             "seconds": float(np.median([row["seconds"] for row in own])),
             "training_seconds": max(row["training"] for row in own),
@@ -255,7 +257,7 @@ def main(argv: list[str] | None = None) -> None:
     console = Console()
     model, physics = physics_of(args.model)
     rows = []
-    for row in answered(args, model, physics, console):
+    for row in answered(args, model, physics):
         rows.append(row)
         console.print(f"{row['kind']} {row['i']}: {row['seconds']} s")
     console.print(report(summary(rows)))

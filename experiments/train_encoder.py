@@ -64,11 +64,11 @@ class Observed(NamedTuple):
     held_out: Spectra | None
 
 
-def spectra_of(name_or_path: str, config: ConfigDict, out: Path) -> Observed:
+def spectra_of(name_or_path: str, model: Model, config: ConfigDict, out: Path) -> Observed:
     """Simulated spectra of a model's world, as many as the configuration says, kept in `out`."""
-    if not config.n_simulated or not is_simulated(load_model(name_or_path)):
+    if not config.n_simulated or not is_simulated(model):
         return Observed(None, None)
-    model, physics = physics_of(name_or_path)
+    _, physics = physics_of(name_or_path)
     keys = jax.random.split(jax.random.fold_in(jax.random.key(config.seed), 1))
     kinds = ("spectra", config.n_simulated), ("held_out", config.n_evaluated)
     made = (
@@ -91,7 +91,7 @@ def train(name_or_path: str, config: ConfigDict, out: Path) -> Path:
     n, k = config.n_steps, config.steps_per_call
     rate = optax.warmup_cosine_decay_schedule(0.0, config.learning_rate, min(500, n // 10), n)
     radius_key, init_key, train_key, test_key = jax.random.split(jax.random.key(config.seed), 4)
-    spectra = spectra_of(name_or_path, config, out)
+    spectra = spectra_of(name_or_path, model, config, out)
     options = config.options.to_dict()
     options["radius"] = measure_radius(model, radius_key, spectra=spectra.train)
     training = EncoderTraining(

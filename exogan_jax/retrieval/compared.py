@@ -198,3 +198,10 @@ def pixel_target(observation: Observation, layout: Layout) -> PixelTarget:
     theta = jnp.asarray(layout.parameters.lower, jnp.float32)  # masked
     values = layout.pack(jnp.asarray(depth, jnp.float32), theta)
     return PixelTarget(layout.image(values), mask)
+
+
+def of_drawing(name: str) -> Callable[[Model, Array, Target], Float[Array, ""]]:
+    """`Likelihood.of_drawing` of a likelihood that is sampled: such have one."""
+    found = LIKELIHOODS[name].of_drawing
+    assert found is not None
+    return found

@@ -24,7 +24,7 @@ from exogan_jax.gan.altitude import Depths
 from exogan_jax.gan.model import Model
 from exogan_jax.gan.npe import from_normal
 from exogan_jax.retrieval.asked_scale import radius_left
-from exogan_jax.retrieval.compared import LIKELIHOODS, Target
+from exogan_jax.retrieval.compared import Target, of_drawing
 from exogan_jax.retrieval.fitting import Fit, Summary, has_modes, residuals_of, summarise
 from exogan_jax.retrieval.importance import Integral, integral, resample
 from exogan_jax.retrieval.latent_prior import latent_at, log_norm, log_weight
@@ -64,14 +64,13 @@ def weighted(key: Array, model: Model, target: Target, settings: Settings) -> We
     inside = jnp.isfinite(drawn.position).all(axis=1)
     v = jnp.where(inside[:, None], drawn.position, 0.0)
     place, prior = from_normal(v), target.prior
-    of_drawing = LIKELIHOODS[settings.likelihood].of_drawing
-    assert of_drawing is not None
+    likelihood = of_drawing(settings.likelihood)
 
     def drawn_at(place: Array) -> tuple[Array, Array, Array]:
         latent = latent_at(prior, place)
         drawing = model.generate(latent)
         of_prior = log_weight(prior, latent, model.layout.parameters)
-        return drawing, of_drawing(model, drawing, target), of_prior
+        return drawing, likelihood(model, drawing, target), of_prior
 
     drawing, fits, of_prior = jax.vmap(drawn_at)(place)
     log_ratio = fits + of_prior + norm.logpdf(v).sum(axis=1) - drawn.log_density
@@ -166,9 +165,7 @@ def _radius_again(
     drawing = jnp.concatenate([drawing[: -len(parameters)], anchor])
     half = jnp.asarray(prior.half)[radius]
     moved = (scaled - jnp.asarray(prior.centre)[radius]) / jnp.where(half > 0, half, 1.0)
-    of_drawing = LIKELIHOODS[settings.likelihood].of_drawing
-    assert of_drawing is not None
-    fits = of_drawing(model, drawing, target)
+    fits = of_drawing(settings.likelihood)(model, drawing, target)
     may = (half > 0) & (jnp.abs(moved) < 1)
     place = put(place, model.drawing, (place[mass], moved))
     return _Again(place, drawing, jnp.where(may, fits, -jnp.inf))

@@ -22,7 +22,7 @@ from jaxtyping import Array, Float, Int
 from exogan_jax.gan.model import Model
 from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.retrieval import ensemble
-from exogan_jax.retrieval.compared import LIKELIHOODS, Target
+from exogan_jax.retrieval.compared import Target, of_drawing
 from exogan_jax.retrieval.fitting import drawn_at
 from exogan_jax.retrieval.forward_check import true_depths
 from exogan_jax.retrieval.latent_prior import latent_at, log_weight
@@ -114,11 +114,10 @@ def _walk(
     moved = jnp.any(state.position != moving, axis=1)
     end = jnp.where(moved[:, None], end, place)
 
-    of_drawing = LIKELIHOODS[settings.likelihood].of_drawing
-    assert of_drawing is not None
+    fits = of_drawing(settings.likelihood)
     drawing = jax.vmap(lambda place: model.generate(latent_at(target.prior, place)))(end)
     energy, ended = (
-        -jax.vmap(lambda one, each=each: of_drawing(model, one, each))(drawing)
+        -jax.vmap(lambda one, each=each: fits(model, one, each))(drawing)
         for each in (target, corrected)
     )
     found = drawn_at(model, target, end, drawing)

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from exogan_jax.gan.model import Model
 from exogan_jax.retrieval import ensemble, importance
-from exogan_jax.retrieval.compared import LIKELIHOODS, Target
+from exogan_jax.retrieval.compared import LIKELIHOODS, Target, of_drawing
 from exogan_jax.retrieval.ensemble import EnsembleState
 from exogan_jax.retrieval.importance import Integral
 from exogan_jax.retrieval.latent_prior import latent_at, log_norm, log_weight
@@ -115,8 +115,7 @@ def sample(
       settings: with nothing left open.
     """
     parameters = model.layout.parameters
-    of_drawing = LIKELIHOODS[settings.likelihood].of_drawing
-    assert of_drawing is not None
+    fits = of_drawing(settings.likelihood)
     assert settings.n_burn is not None and settings.keep_every is not None
     log_likelihood = likelihood(model, target, settings)
     of = posterior(model, target, place[log_density.argmax()], log_likelihood)
@@ -147,7 +146,7 @@ def sample(
     drawing = jax.vmap(lambda place: model.generate(latent_at(target.prior, place)))(sampled)
     return Draws(
         sampled,
-        energy=-jax.vmap(lambda drawing: of_drawing(model, drawing, target))(drawing),
+        energy=-jax.vmap(lambda drawing: fits(model, drawing, target))(drawing),
         weight=jnp.full(n, 1 / n),
         family=jnp.where(by_draws, chosen, repeated % ensemble.N_WALKERS),
         effective=jnp.where(by_draws, 1 / (1 / total.effective + 1 / n), jnp.minimum(walked, n)),

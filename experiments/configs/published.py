@@ -46,7 +46,7 @@ def get_config() -> ConfigDict:
             "n_evaluated": 0,  # spectra to inpaint
             "chosen_by": "level_error",  # which evaluation chooses the best checkpoint
             "optimizer": "adam",  # of the generator; or "soap", see training/soap.py
-            "warmup_steps": 0,
+            "warmup_steps": 0,  # of the generator, to its rate
             "learning_rate": 1.5e-3,  # of the generator
             "discriminator_rate": 5e-4,
             "b1": 0.9,  # of the generator's Adam

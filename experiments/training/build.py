@@ -32,7 +32,7 @@ from experiments.training.soap import scale_by_soap
 _PAPER_B1 = 0.5  # of Adam, for either network
 
 #: What configurations may take as `optimizer`, the generator's.
-_SCALING: dict[str, Callable[..., optax.GradientTransformation]] = {
+OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
     "adam": optax.scale_by_adam,
     "soap": scale_by_soap,
 }
@@ -80,14 +80,11 @@ def measure_whitenings(config: ConfigDict, spectra: Spectra, nets: Networks) -> 
 def build(config: ConfigDict, whitenings: Whitenings | None, nets: Networks) -> Training:
     """How the networks are trained."""
 
-    def optimizer(kind: str, rate: float, n: int, b1: float) -> optax.GradientTransformation:
-        # The generator's counts its own steps.
-        warm = config.warmup_steps
-        schedule = optax.cosine_decay_schedule(rate, n - warm, alpha=config.final_rate_fraction)
-        if warm:
-            rising = optax.linear_schedule(0.0, rate, warm)
-            schedule = optax.join_schedules([rising, schedule], [warm])
-        scaling = _SCALING[kind](b1=b1, b2=config.b2)
+    def optimizer(
+        scaling: optax.GradientTransformation, rate: float, n: int, warm: int = 0
+    ) -> optax.GradientTransformation:
+        last = rate * config.final_rate_fraction
+        schedule = optax.warmup_cosine_decay_schedule(0.0, rate, warm, n, last)
         return optax.chain(scaling, optax.scale_by_learning_rate(schedule))
 
     coordinates: dict[str, Any] = {}
@@ -100,13 +97,15 @@ def build(config: ConfigDict, whitenings: Whitenings | None, nets: Networks) -> 
         networks=nets,
         parameters=config.layout.parameters,
         generator_optimizer=optimizer(
-            config.optimizer,
+            OPTIMIZERS[config.optimizer](b1=config.b1, b2=config.b2),
             config.learning_rate,
-            config.n_steps * config.generator_steps,
-            config.b1,
+            config.n_steps * config.generator_steps,  # it counts its own
+            config.warmup_steps,
         ),
         discriminator_optimizer=optimizer(
-            "adam", config.discriminator_rate, config.n_steps, _PAPER_B1
+            optax.scale_by_adam(b1=_PAPER_B1, b2=config.b2),
+            config.discriminator_rate,
+            config.n_steps,
         ),
         objective=config.objective,
         generator_steps=config.generator_steps,

@@ -12,6 +12,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from exogan_jax.layout import Layout
+from experiments.training.build import OPTIMIZERS
 
 
 def load_config(path: Path, changes: list[str]) -> ConfigDict:
@@ -68,5 +69,5 @@ def check(config: ConfigDict) -> None:
         raise SystemExit("evaluate_every is not a multiple of checkpoint_every")
     if config.get("parallel", "jit") not in ("jit", "pmap"):
         raise SystemExit(f"parallel={config.parallel!r}: choose jit or pmap")
-    if config.get("optimizer", "adam") not in ("adam", "soap"):
-        raise SystemExit(f"optimizer={config.optimizer!r}: choose adam or soap")
+    if config.get("optimizer", "adam") not in OPTIMIZERS:
+        raise SystemExit(f"optimizer={config.optimizer!r}: choose {' or '.join(OPTIMIZERS)}")

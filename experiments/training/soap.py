@@ -8,6 +8,7 @@ as exact as that of `planets`: configs/planets.py has the numbers.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -110,27 +111,30 @@ def _back(x: Array, moments: Moments) -> Array:
     return x if moments.columns is None else x @ moments.columns.axes.T
 
 
+def _each_side(moments: Moments, change: Callable[[Side, int], Side]) -> Moments:
+    """With the sides that are turned changed, by what they are and their axis."""
+    sides = moments.rows, moments.columns
+    rows, columns = (None if old is None else change(old, i) for i, old in enumerate(sides))
+    return moments._replace(rows=rows, columns=columns)
+
+
 def _measure(gradient: Array, moments: Moments, decay: float) -> Moments:
     """The covariances with one gradient more."""
 
-    def side(old: Side | None, x: Array) -> Side | None:
-        if old is None:
-            return None
+    def side(old: Side, axis: int) -> Side:
+        x = gradient.T if axis else gradient
         return old._replace(covariance=decay * old.covariance + (1 - decay) * x @ x.T)
 
-    rows, columns = side(moments.rows, gradient), side(moments.columns, gradient.T)
-    return moments._replace(rows=rows, columns=columns)
+    return _each_side(moments, side)
 
 
 def _find(moments: Moments) -> Moments:
     """The axes of the first covariances."""
 
-    def side(old: Side | None) -> Side | None:
-        if old is None:
-            return None
+    def side(old: Side, _: int) -> Side:
         return old._replace(axes=jnp.linalg.eigh(old.covariance)[1][:, ::-1])
 
-    return moments._replace(rows=side(moments.rows), columns=side(moments.columns))
+    return _each_side(moments, side)
 
 
 def _turn(moments: Moments) -> Moments:
