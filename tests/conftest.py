@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: Files that take half a minute or more: begun first, so that no process ends with one alone.
 LONG = (
     "test_runs.py",
+    "test_run_processes.py",
     "test_third_problem.py",
     "test_train.py",
     "test_flagged.py",

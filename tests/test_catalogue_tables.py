@@ -6,8 +6,8 @@ import xarray as xr
 from astropy import units as u
 from astropy.io import fits
 from astropy.table import QTable, Table
+from commands import errors, run
 from fake_results import make_observation
-from test_cli import errors, run
 
 from exogan_jax.files.catalogue_tables import read_catalogue
 from exogan_jax.files.results import open_results

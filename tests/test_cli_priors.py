@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from astropy.table import QTable
+from commands import errors, run
 from fake_results import OTHER
-from test_cli import errors, run
 from test_spectra import GOOD, PAR, error_of, write
 
 from exogan_jax.files import inspect, posteriors

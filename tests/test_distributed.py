@@ -2,8 +2,8 @@
 
 import pytest
 from astropy.table import QTable
+from commands import MANY, contents, write_spectra
 from fake_results import make_retrieval
-from test_runs import MANY, contents, write_spectra
 
 from exogan_jax import batches, cli, distributed
 from exogan_jax.files import folders

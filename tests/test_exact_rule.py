@@ -6,9 +6,8 @@ import dataclasses
 import numpy as np
 import pytest
 from astropy.table import QTable
+from commands import contents, errors, run
 from fake_results import make_observation
-from test_cli import errors, run
-from test_runs import contents
 
 from exogan_jax import api
 from exogan_jax.files.exact_rule import Rule, parse_rule, signal, top

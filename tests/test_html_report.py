@@ -187,8 +187,7 @@ def test_ten_thousand_rows_in_a_browser(tmp_path):
 
 
 def test_the_command_writes_it(tmp_path, capsys, fake, no_figures):
-    from test_cli import run
-    from test_runs import write_spectra
+    from commands import run, write_spectra
 
     spectra = write_spectra(tmp_path / "spectra", 4)
     out = tmp_path / "out"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import QTable
-from test_cli import errors, run
+from commands import errors, run
 from test_spectra import GOOD, PAR, write
 
 from exogan_jax.files.planets_table import read_planets, read_with

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import xarray as xr
+from commands import run
 from fake_results import make_observation
-from test_cli import run
 
 from exogan_jax import cli
 from exogan_jax.files import remote

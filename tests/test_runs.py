@@ -1,75 +1,21 @@
 """Runs of many spectra on the command line, with a retrieval that costs nothing."""
 
-import hashlib
-import os
-import random
-import shutil
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 import numpy as np
 import pytest
-import xarray as xr
 from astropy.table import QTable, Table
+from commands import MANY, child, contents, ended, errors, run, write_spectra
 from fake_results import make_observation
 from filelock import FileLock
-from test_cli import errors, run
 
 from exogan_jax import cli
-from exogan_jax.files import folders, posteriors, summary
+from exogan_jax.files import posteriors, summary
 from exogan_jax.files.results import find_results, open_results
-from exogan_jax.files.spectra import write_spectrum
 from exogan_jax.files.store import STORE
-
-CHILD = Path(__file__).with_name("catalogue_child.py")
-MANY = folders.FEW + 3
-
-
-def write_spectra(folder, n, name="planet"):
-    folder.mkdir(exist_ok=True)
-    for i in range(n):
-        observation = make_observation(12 + 20 * (i % 2))
-        write_spectrum(folder / f"{name}_{i:03}.dat", observation, star_radius=0.9)
-    return folder
 
 
 @pytest.fixture
 def spectra(tmp_path):
     return write_spectra(tmp_path / "spectra", MANY)
-
-
-def contents(folder):
-    """Path -> digest of the results in a folder."""
-    found = [folder / "summary.ecsv", *sorted((folder / STORE).rglob("*"))]
-    return {
-        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
-        for p in found
-        if p.is_file()
-    }
-
-
-def child(*arguments, **environment):
-    """Starts `exogan` in a process of its own."""
-    command = [sys.executable, str(CHILD), *map(str, arguments)]
-    paths = [str(CHILD.parent), str(CHILD.parents[1])]
-    own = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "JAX_PLATFORMS": "cpu"}
-    return subprocess.Popen(
-        command,
-        env={**own, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def ended(process):
-    """Status and output of a process."""
-    text, _ = process.communicate(timeout=300)
-    assert "Traceback" not in text, text
-    return process.returncode, text
 
 
 def test_many_spectra_go_to_the_store_alone(tmp_path, capsys, fake, spectra):
@@ -152,21 +98,6 @@ def test_a_spectrum_that_fails_is_a_row_and_the_others_go_on(tmp_path, capsys, s
     assert status == 2 and "divided by nothing" in text
 
 
-def test_a_second_process_is_refused_and_a_dead_one_holds_nothing(tmp_path, spectra):
-    out = tmp_path / "out"
-    first = child("retrieve", spectra, "--out", out, EXOGAN_TEST_DELAY="60")
-    while not (out / ".lock.holder").exists():
-        assert first.poll() is None
-        time.sleep(0.1)
-    for part in ([], ["--part", "0/2"]):
-        status, text = ended(child("retrieve", spectra, "--out", out, *part))
-        assert status == 2 and f"process {first.pid} on " in text and "--part 0/2" in text
-    first.kill()
-    first.communicate()
-    status, _ = ended(child("retrieve", spectra, "--out", out))
-    assert status == 0 and len(QTable.read(out / "summary.ecsv")) == MANY
-
-
 def test_parts_side_by_side_are_summed_up(tmp_path, capsys, fake, spectra):
     out = tmp_path / "out"
     out.mkdir()
@@ -185,13 +116,6 @@ def test_parts_side_by_side_are_summed_up(tmp_path, capsys, fake, spectra):
     table = QTable.read(out / "summary.ecsv")
     assert list(table["name"]) == [f"planet_{i:03}" for i in range(MANY)]
     np.testing.assert_array_equal(table["temperature_q50"][1::2], halves[1]["temperature_q50"])
-
-
-def test_processes_side_by_side_make_the_same_store(tmp_path, spectra):
-    for n in (1, 2):
-        out = tmp_path / f"out_{n}"
-        assert ended(child("retrieve", spectra, "--out", out, "--jobs", n, "--chunk", 4))[0] == 0
-    assert contents(tmp_path / "out_1") == contents(tmp_path / "out_2")
 
 
 @pytest.mark.parametrize(
@@ -297,57 +221,3 @@ def test_a_catalogue_keeps_40_kb_a_spectrum(tmp_path):
     files = [p for p in (tmp_path / STORE).rglob("*") if p.is_file()]
     on_disk = sum(-(-p.stat().st_size // 4096) * 4096 for p in files)
     assert on_disk / n < 40_000, on_disk / n
-
-
-def test_a_full_disk_is_said_and_the_run_goes_on_when_there_is_room(tmp_path, spectra):
-    out = tmp_path / "small"
-    out.mkdir()
-    options = "size=1500k" if os.geteuid() == 0 else ""
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(out)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("no small file system can be mounted here")
-    try:
-        more = write_spectra(spectra, 60, "more")
-        status, text = ended(child("retrieve", more, "--out", out))
-        assert status == 2 and "No space left on device" in text and "what was done is kept" in text
-        subprocess.run(["mount", "-o", "remount,size=50m", str(out)], check=True)
-        status, text = ended(child("retrieve", more, "--out", out))
-        assert status == 0
-        assert ended(child("retrieve", more, "--out", tmp_path / "whole"))[0] == 0
-        assert contents(out) == contents(tmp_path / "whole")
-    finally:
-        subprocess.run(["umount", str(out)], check=True)
-
-
-@pytest.mark.slow
-def test_killed_twenty_times_the_results_are_the_same(tmp_path):
-    spectra = write_spectra(tmp_path / "spectra", 150)
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    arguments = ("retrieve", spectra, "--chunk", 2)
-    assert ended(child(*arguments, "--out", whole))[0] == 0
-    rng = random.Random(1)
-    kills = 0
-    while kills < 20:
-        process = child(*arguments, "--out", killed, EXOGAN_TEST_DELAY="0.05")
-        began = time.monotonic()
-        while not (killed / ".lock.holder").exists() and process.poll() is None:
-            time.sleep(0.05)
-        time.sleep(rng.uniform(0, time.monotonic() - began + 1))
-        if process.poll() is not None:  # it came to its end: once more
-            assert ended(process)[0] == 0
-            assert contents(killed) == contents(whole)
-            shutil.rmtree(killed)
-            continue
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        (killed / ".lock.holder").unlink(missing_ok=True)
-        kills += 1
-    status, _ = ended(child(*arguments, "--out", killed))
-    assert status == 0 and contents(killed) == contents(whole)
-    names = list(QTable.read(killed / "summary.ecsv")["name"])
-    assert names == [f"planet_{i:03}" for i in range(150)]
-    assert list(xr.open_zarr(killed / STORE, chunks=None)["name"].values) == sorted(
-        names, key=lambda name: (int(name[-1]) % 2, name)
-    )

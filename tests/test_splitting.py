@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_cli import run
+from commands import run
 from test_spectra import GOOD, write
 
 from exogan_jax.cli import main
