@@ -115,7 +115,7 @@ def planet(numbers: dict[str, Any]) -> str:
 
 
 def study(numbers: dict[str, Any], fields: dict[str, str]) -> str:
-    """Numbers of a study: a row a case and a way, a column a parameter; several fields are
+    """Numbers of a study: one row per case and way, one column per parameter; several fields are
     separated by bars.
     """
     rows: list[list[str]] = []

@@ -37,7 +37,7 @@ class Batch(NamedTuple):
 
     folder: Path  # of the results
     settings: Settings  # with nothing left open
-    n_kept: int  # samples a row
+    n_kept: int  # samples per row
     chunk: int  # spectra side by side
     jobs: Mapping[str, rundir.Job]  # by name: spectra that get files of their own
 

@@ -29,7 +29,7 @@ class ChunkFn(beam.DoFn):
         self.model_name, self.batch, self.device = model_name, batch, device
 
     def setup(self) -> None:
-        """Loads the model, once a process: Beam makes several of these, in threads."""
+        """Loads the model, once per process: Beam makes several of these, in threads."""
         with _one_at_a_time:
             if _ready != [self.batch]:
                 batches.start_worker(self.model_name, self.batch, self.device, None)

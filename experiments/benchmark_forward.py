@@ -3,10 +3,10 @@
 python -m experiments.benchmark_forward [--taurex-python PYTHON] [--batch 256] [--out FOLDER]
 
 For both tables, the whole grid and some of its points: spectra/s under jax.vmap, in the best blocks
-of jax.lax.map, and what jnp.exp of as many numbers as there are exponentials (one a g-point of each
-gas and one more, for each layer and wavelength) would allow; and what the gradient of all depths
-takes, as jax.lax.map of jax.grad. Each is the best of several rounds, in which all take turns, so
-that another program beside them disturbs all alike.
+of jax.lax.map, and what jnp.exp of as many numbers as there are exponentials (one per g-point of
+each gas and one more, for each layer and wavelength) would allow; and what the gradient of all
+depths takes, as jax.lax.map of jax.grad. Each is the best of several rounds, in which all take
+turns, so that another program beside them disturbs all alike.
 
 PYTHON is an interpreter that imports taurex 3.3.2 (`pip install taurex`, in an environment of its
 own if need be); without it only this project is timed. Both compute 100 layers, four gases and

@@ -50,7 +50,7 @@ def test_one_spectrum_with_all_its_files(tmp_path, capsys, fake, spectra):
     assert attrs["exogan_jax_version"] == __version__
     table = QTable.read(out / "summary.ecsv")
     assert list(table["name"]) == ["planet_a"]
-    # The table on the screen: a row a parameter, with the truth.
+    # The table on the screen: one row per parameter, with the truth.
     rows = [line.split() for line in text.splitlines()]
     rows = {row[0]: row[1:] for row in rows if row and row[0] in PUBLISHED.parameters.names}
     assert tuple(rows) == PUBLISHED.parameters.names

@@ -93,7 +93,7 @@ def test_designs_of_instruments_are_their_windows():
     sigma = np.asarray(plans.sigma)
     ppm = np.array([s[b[k]].mean() for s, b, k in zip(sigma, bins, seen, strict=True)])
     ppm *= UNIT * 1e6
-    # Half are plain: a window whole, a point a bin, one error.
+    # Half are plain: a window whole, one point per bin, one error.
     each = [e[b[k]] for e, b, k in zip(sigma, bins, seen, strict=True)]
     plain = [
         any((row == w).all() for w in windows) and np.ptp(b) == 514 and np.ptp(e) < 1e-6

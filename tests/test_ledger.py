@@ -255,7 +255,7 @@ def test_many_results_of_another_problem_are_not_thrown_away(tmp_path, monkeypat
     finish(tmp_path, tasks(6))
     with pytest.raises(OtherProblem, match="6 spectra with other parameters or grid: name another"):
         Ledger(tmp_path, PUBLISHED, n_kept=16, chunk=2)
-    with pytest.raises(OtherProblem, match="other samples a spectrum"):
+    with pytest.raises(OtherProblem, match="other samples per spectrum"):
         Ledger(tmp_path, OTHER, n_kept=17, chunk=2)
     assert len(names(tmp_path)) == 6
     monkeypatch.setattr(ledgers, "FEW", 6)

@@ -44,7 +44,7 @@ def _values(array: Any) -> np.ndarray | None:
 
 
 def columns_of(names: list[str], units: list[str], arrays: list[Any]) -> tuple[Column, ...]:
-    """The columns of numbers or text, one value a row; a single row of arrays is unrolled."""
+    """The columns of numbers or text, one value per row; a single row of arrays is unrolled."""
     columns = []
     for name, unit, array in zip(names, units, arrays, strict=True):
         values = _values(np.ma.ravel(array) if np.shape(array)[:1] == (1,) else array)
@@ -146,7 +146,7 @@ def header_table(path: Path, lines: list[str], form: str, sha256: str) -> Table:
 
 
 def fits_tables(path: Path, content: bytes, sha256: str) -> list[Table]:
-    """The tables of a FITS file, one an extension.
+    """The tables of a FITS file, one per extension.
 
     Raises:
       SpectrumError: damaged, or without a table.

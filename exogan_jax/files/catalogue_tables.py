@@ -1,4 +1,4 @@
-"""Catalogues in one table: a row a spectrum, its wavelengths, depths and errors in cells.
+"""Catalogues in one table: one row per spectrum, its wavelengths, depths and errors in cells.
 
     ECSV     cells that hold lists: `subtype: 'float64[null]'`, as astropy writes them
     FITS     columns of arrays, of one length or of variable ones, in a binary table
@@ -6,8 +6,8 @@
              that alone, where all spectra share them); shorter ones are filled up with NaN
     TFDS     a dataset's folder, see `catalogue_tfds`
 
-Columns of one value a row are the spectrum's: `name`, and those of `planets_table`. The others are
-its table, which is read as one of a file of its own: by names, units and numbers.
+Columns of one value per row are the spectrum's: `name`, and those of `planets_table`. The others
+are its table, which is read as one of a file of its own: by names, units and numbers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from exogan_jax.files.text import SpectrumError, fail
 
 _MAGIC = {b"SIMPLE  =": "FITS", b"\x89HDF\r\n\x1a\n": "NetCDF", b"# %ECSV": "ECSV"}
 _REMEDY = (
-    "give a table with a row a spectrum: ECSV with lists in cells, FITS with columns of arrays"
+    "give a table with one row per spectrum: ECSV with lists in cells, FITS with columns of arrays"
 )
 #: In the header of an ECSV: columns that astropy would make of others.
 _OBJECTS = ("__serialized_columns__", "!astropy.table.SerializedColumn")
@@ -153,7 +153,7 @@ def _rows(path: Path, table: AstropyTable, form: str) -> list[CatalogueRow]:
     """Each row with its own table."""
     many = [n for n in table.colnames if table[n].ndim == 2 or _holds_arrays(table[n])]
     if not many or not len(table):
-        fail(path, "no column holds arrays, one a spectrum", _REMEDY)
+        fail(path, "no column holds arrays, one per spectrum", _REMEDY)
     single = [n for n in table.colnames if n not in many and table[n].ndim == 1]
     plain = table[single]
     for name in single:

@@ -1,4 +1,4 @@
-"""A TFDS dataset as a catalogue: an example a spectrum, with features that are its columns.
+"""A TFDS dataset as a catalogue: one example per spectrum, with features that are its columns.
 
 The folder is the version's, `.../NAME/CONFIG/1.0.0`, of a dataset in array_record files. All splits
 are read. Features of one value are the spectrum's (`name`, and those of `planets_table`); shorter
@@ -19,7 +19,7 @@ from exogan_jax.files.text import fail
 from exogan_jax.files.tf_examples import examples_of
 
 _FEATURES, _INFO = "features.json", "dataset_info.json"
-_REMEDY = "give features of wavelengths, depths and errors, each with one value a point"
+_REMEDY = "give features of wavelengths, depths and errors, each with one value per point"
 
 
 def is_tfds(path: Path) -> bool:

@@ -38,7 +38,7 @@ def _chosen_role(table: Table, text: str) -> str:
 
 
 def chosen_columns(table: Table, columns: str) -> dict[str, int]:
-    """Role -> column as the user says: "wavelength,half_width,depth,error", one a column of the
+    """Role -> column as the user says: "wavelength,half_width,depth,error", one per column of the
     file, or "depth=NAME,error=NAME".
 
     Raises:
@@ -63,8 +63,8 @@ def chosen_columns(table: Table, columns: str) -> dict[str, int]:
 
 
 def chosen_units(table: Table, units: str, columns: str | None) -> dict[int, str]:
-    """Column -> unit as the user says: "um,um,ppm,ppm", one a column, or "wave=mm,depth=ppm" by the
-    column's name or role.
+    """Column -> unit as the user says: "um,um,ppm,ppm", one per column, or "wave=mm,depth=ppm" by
+    the column's name or role.
 
     Raises:
       SpectrumError: a unit or a column that there is not.
@@ -78,7 +78,7 @@ def chosen_units(table: Table, units: str, columns: str | None) -> dict[int, str
     if not any("=" in entry for entry in entries) and len(entries) > len(places):
         found = f"there are {len(places)} columns"
         table.fail(
-            f"--units gives {len(entries)}, but {found}", "give one unit a column, - for none"
+            f"--units gives {len(entries)}, but {found}", "give one unit per column, - for none"
         )
     out: dict[int, str] = {}
     for position, entry in enumerate(entries):

@@ -194,8 +194,8 @@ def stream(
 
     Args:
       source: `RecordSource`, `ArraySource`, or anything like them.
-      batch_size: spectra a batch, over all processes.
-      steps: batches an element.
+      batch_size: spectra per batch, over all processes.
+      steps: batches per element.
       seed: of the order.
       shuffle: False: the source's own order.
       part: which process of how many this is; it gets that part of each batch.

@@ -19,7 +19,7 @@ FITTED = "fit.ecsv"
 
 
 def fitted_table(posterior: Posterior, observation: Observation, star_radius: float) -> QTable:
-    """A row a bin, in the observation's order.
+    """One row per bin, in the observation's order.
 
     Args:
       posterior: of the observation.

@@ -81,7 +81,7 @@ def _group_columns(group: Any) -> tuple[Column, ...]:
 
 
 def hdf_tables(path: Path, content: bytes, sha256: str) -> list[Table]:
-    """The tables of an HDF5 or NetCDF file, one a group: its arrays of one dimension, through
+    """The tables of an HDF5 or NetCDF file, one per group: its arrays of one dimension, through
     xarray where they follow NetCDF's conventions.
 
     Raises:

@@ -22,7 +22,7 @@ INSTRUMENTS = "instruments.ecsv"
 def instrument_table(
     posterior: Posterior, observation: Observation, settings: Settings, star_radius: float = 1.0
 ) -> QTable:
-    """A row an instrument, in the order of their names.
+    """One row per instrument, in the order of their names.
 
     Args:
       posterior: of the observation, retrieved with `settings.offset_sigma` or `inflate`.

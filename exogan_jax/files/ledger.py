@@ -62,7 +62,7 @@ class Ledger:
         Args:
           folder: of the run or of its part; exists.
           layout: of the problem.
-          n_kept: samples a row.
+          n_kept: samples per row.
           chunk: spectra that are computed together; the slots of a new store hold whole ones.
           others: the run's folder, if this is a part.
 
@@ -78,7 +78,9 @@ class Ledger:
             if (store.layout, store.n_kept) != (layout, n_kept):
                 n = sum(rows_done(store, verify=False))
                 if n > FEW:
-                    what = "samples a spectrum" if store.layout == layout else "parameters or grid"
+                    what = (
+                        "samples per spectrum" if store.layout == layout else "parameters or grid"
+                    )
                     raise OtherProblem(
                         f"{folder} holds {n} spectra with other {what}: name another folder, or "
                         "say --overwrite"
@@ -231,7 +233,7 @@ def save_chunk(folder: Path, pairs: Sequence[tuple[Task, Posterior | None]], n_k
     Args:
       folder: of the run.
       pairs: tasks with their answers; None where the task's problem is the answer.
-      n_kept: samples a row.
+      n_kept: samples per row.
 
     Raises:
       OSError: the folder cannot be written.

@@ -118,8 +118,10 @@ def add_retrieve(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="of the random numbers (default 0)",
     )
-    parser.add_argument("--starts", type=count, metavar="N", help="starts a spectrum (default 64)")
-    parser.add_argument("--steps", type=count, metavar="N", help="optimiser steps a start")
+    parser.add_argument(
+        "--starts", type=count, metavar="N", help="starts per spectrum (default 64)"
+    )
+    parser.add_argument("--steps", type=count, metavar="N", help="optimiser steps per start")
     parser.add_argument(
         "--likelihood",
         choices=("gaussian", "paper"),
@@ -157,7 +159,7 @@ def add_retrieve(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="of a parameter, by its name or what it is, instead of the .par's or the model's: "
         "mass=0.28+-0.03, temperature=700..1200, mass=log:0.1..1, radius=1.27 (fixed), also with a "
-        "unit; once a parameter",
+        "unit; once per parameter",
     )
     _add_instruments(parser)
     parser.add_argument(

@@ -132,7 +132,7 @@ def _mixing_ratios(path: Path, entries: _Entries) -> dict[str, float]:
         fail(
             path,
             f"{len(tokens)} active_gases_mixratios for {len(gases)} active_gases",
-            "give one a gas",
+            "give one per gas",
             line,
         )
     ratios: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""A table of stars and planets, a row a spectrum, in place of a `.par` file beside each.
+"""A table of stars and planets, one row per spectrum, in place of a `.par` file beside each.
 
     name,star_radius,mass,mass_error,temperature,temperature_error
     WASP-39b,0.90,0.28,0.03,,

@@ -40,7 +40,7 @@ def _short_name(parameter: Parameter) -> str:
 
 
 def one_spectrum(posterior: Posterior, truth: Float[np.ndarray, " d"] | None) -> Table:
-    """A row a parameter: median, errors to 16 and 84 %, and the true value where known."""
+    """One row per parameter: median, errors to 16 and 84 %, and the true value where known."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("parameter", "median", "-", "+", "unit", "truth"):
         left = heading in ("parameter", "unit")
@@ -87,7 +87,7 @@ def _columns(
 
 
 def many_spectra(rows: Mapping[str, Any], parameters: Parameters, width: int) -> Table:
-    """A row a spectrum: median and half the 16-84 % interval; ! marks a flag.
+    """One row per spectrum: median and half the 16-84 % interval; ! marks a flag.
 
     Args:
       rows: `name`, `quantiles` (n, 3, d), `reduced_chi2` and `flags` of them.

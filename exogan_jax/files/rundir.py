@@ -1,6 +1,6 @@
 """A folder of results: what has been done there with the same input and options, and the rest.
 
-DIR/summary.ecsv       a row a spectrum
+DIR/summary.ecsv       one row per spectrum
 DIR/results.zarr       all of it, see `store`
 
 and for a few spectra, or those that `exogan export` and `exogan plot` name:

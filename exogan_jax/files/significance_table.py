@@ -27,7 +27,7 @@ SIGNIFICANCE = "significance.ecsv"
 
 
 def write_significance(path: str | os.PathLike[str], found: Sequence[Significance]) -> None:
-    """Writes a row a component.
+    """Writes one row per component.
 
     Raises:
       OSError: the folder is missing or not writable.
@@ -90,7 +90,7 @@ def add_columns(table: QTable, found: Mapping[str, Sequence[Significance]]) -> N
     """Adds `<parameter>_log_bayes` and `<parameter>_sigma` to a summary; NaN where not known.
 
     Args:
-      table: a row a spectrum.
+      table: one row per spectrum.
       found: by the spectra's names.
     """
     names = dict.fromkeys(one.parameter for each in found.values() for one in each)

@@ -1,4 +1,4 @@
-"""The results of a run: a Zarr (v3) store with a row a spectrum, which xarray opens lazily.
+"""The results of a run: a Zarr (v3) store with one row per spectrum, which xarray opens lazily.
 
 DIR/results.zarr               arrays along `spectrum`, see `rows.FIELDS`, with the problem's layout
                                and what the rows were made with as attributes
@@ -29,9 +29,9 @@ from exogan_jax.layout import Layout
 from exogan_jax.retrieval.weighted import QUANTILES
 
 STORE: Final = "results.zarr"
-SLOT: Final = 64  # rows a chunk of the store, at least
+SLOT: Final = 64  # rows per chunk of the store, at least
 FORMAT: Final = "exogan-jax results 1"
-_POINTS = 256  # observed points a chunk
+_POINTS = 256  # observed points per chunk
 _DIGEST = 16  # bytes
 
 
@@ -41,7 +41,7 @@ class Store(NamedTuple):
     path: Path
     group: Any  # zarr.Group
     layout: Layout
-    n_kept: int  # samples a row
+    n_kept: int  # samples per row
     slot: int  # rows a slot
 
     @property
@@ -67,8 +67,8 @@ def create_store(path: Path, layout: Layout, *, n_kept: int, slot: int = SLOT) -
     Args:
       path: where nothing is.
       layout: of the problem.
-      n_kept: samples a row.
-      slot: rows a chunk.
+      n_kept: samples per row.
+      slot: rows per chunk.
 
     Raises:
       OSError: the folder cannot be written.

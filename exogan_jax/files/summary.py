@@ -1,4 +1,4 @@
-"""The table of a run: a row a spectrum, as ECSV or, for very many, as Parquet."""
+"""The table of a run: one row per spectrum, as ECSV or, for very many, as Parquet."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def check_size(n: int) -> None:
 
 
 def summary_table(rows: Rows, parameters: Parameters) -> QTable:
-    """A row a spectrum: `Retrieval.summary()` with the column `status`, "ok" or what went wrong.
+    """One row per spectrum: `Retrieval.summary()`, and a `status`, "ok" or what went wrong.
 
     Args:
       rows: `COLUMNS` of them.

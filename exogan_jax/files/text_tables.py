@@ -96,7 +96,7 @@ def _sorted_lines(path: Path, lines: list[str]) -> _Lines:
     header: set[str] = set()
     for number, raw in enumerate(lines, 1):
         if len(raw) > _LONGEST_LINE:
-            fail(path, f"{len(raw)} characters", "give a table with a row a line", number)
+            fail(path, f"{len(raw)} characters", "give a table with one row per line", number)
         # Tabs at the ends of a row are empty cells.
         line = raw.replace("\N{MINUS SIGN}", "-").strip(" \r\n\f\v")
         if not line.strip() or _RULE.fullmatch(_COMMENT.sub("", line)):

@@ -44,9 +44,9 @@ def design(key: Array, layout: Layout) -> Design:
 
 
 def instrument_design(key: Array, layout: Layout) -> Design:
-    """Half are plain: one of `WINDOWS`, a point a bin, one error between 5 and 300 ppm. The others
-    are one to four of them, each of bins of its own and of errors that differ by a factor of 1.6 or
-    so. A third of these lose single points, a third have errors that scatter.
+    """Half are plain: one of `WINDOWS`, one point per bin, one error between 5 and 300 ppm. The
+    others are one to four of them, each of bins of its own and of errors that differ by a factor of
+    1.6 or so. A third of these lose single points, a third have errors that scatter.
 
     Few made-up observations were as regular as real ones: of these, the encoder's intervals held 72
     to 77 % of the temperatures and radii, not 68 %, since most of what it learnt from is harder.
