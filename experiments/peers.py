@@ -190,9 +190,10 @@ def answered(
     for kind, make in made.items():
         n = args.n_nested if kind == NESTED else args.n
         left = [i for i in range(n) if (kind, i) not in have]
-        answer = make() if left else None
+        if not left:
+            continue
+        answer = make()
         for i in left:
-            assert answer is not None
             one, known = answer(i, observations[i]), None
             reference = references / f"{i}.npz"
             if kind == NESTED:

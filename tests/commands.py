@@ -38,11 +38,17 @@ def write_spectra(folder, n, name="planet"):
     return folder
 
 
-def run(capsys, *arguments):
-    status = cli.main(["retrieve", *map(str, arguments)])
+def call(capsys, *arguments):
+    """Exit status, output and errors of `exogan`."""
+    status = cli.main([str(argument) for argument in arguments])
     out, err = capsys.readouterr()
     assert "Traceback" not in out + err
     return status, out, err
+
+
+def run(capsys, *arguments):
+    """The same of `exogan retrieve`."""
+    return call(capsys, "retrieve", *arguments)
 
 
 def errors(err):

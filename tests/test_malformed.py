@@ -5,9 +5,9 @@ import resource
 import time
 
 import pytest
+from commands import call, errors, run
 from malformed_files import columns, malformed, write
 
-from exogan_jax import cli
 from exogan_jax.files.spectra import read_spectrum
 
 FORMS = ("text", "csv", "ecsv", "ipac", "mrt", "fits", "hdf5", "netcdf")
@@ -23,8 +23,7 @@ def test_malformed_files_are_a_line_each_and_the_rest_is_done(tmp_path, capsys, 
     good.write_bytes(write(form, columns()))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     paths = [str(path) for path, *_ in files]
-    status = cli.main(["inspect", *paths[:30], str(good), *paths[30:]])
-    out, err = capsys.readouterr()
+    status, out, err = call(capsys, "inspect", *paths[:30], good, *paths[30:])
     assert status == 2 and f"{good}: " in out and "12 points" in out
     lines = err.splitlines()
     wrong = []
@@ -50,10 +49,9 @@ def test_retrieve_does_the_rest(tmp_path, capsys, fake, no_figures, form):
     good.write_bytes(write(form, columns()))
     paths = [str(path) for path, *_ in files]
     out = tmp_path / "out"
-    status = cli.main(["retrieve", *paths[:9], str(good), *paths[9:], "--out", str(out)])
-    text, err = capsys.readouterr()
+    status, text, err = run(capsys, *paths[:9], good, *paths[9:], "--out", out)
     assert status == 2 and fake.calls[0][0] == ["good"] and (out / "summary.ecsv").exists()
-    said = [line for line in err.splitlines() if line.startswith("exogan: error: ")]
+    said = errors(err)
     assert len(said) == len(files) and "Traceback" not in text + err
 
 

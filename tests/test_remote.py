@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 import xarray as xr
-from commands import run
+from commands import call, run
 from fake_results import make_observation
 
-from exogan_jax import cli
 from exogan_jax.files import remote
 from exogan_jax.files.results import open_results
 from exogan_jax.files.spectra import write_spectrum
@@ -37,8 +36,7 @@ def opened(url):
 
 
 def export(capsys, *arguments):
-    status = cli.main(["export", *map(str, arguments)])
-    return status, *capsys.readouterr()
+    return call(capsys, "export", *arguments)
 
 
 @everywhere

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from astropy.table import QTable, Table
-from commands import MANY, child, contents, ended, errors, run, write_spectra
+from commands import MANY, call, child, contents, ended, errors, run, write_spectra
 from fake_results import make_observation
 from filelock import FileLock
 
@@ -47,8 +47,8 @@ def test_many_spectra_go_to_the_store_alone(tmp_path, capsys, fake, spectra):
 def here(capsys, *arguments) -> tuple[int, str]:
     """A command that retrieves nothing, in this process: its exit status, and what it said."""
     capsys.readouterr()
-    status = cli.main([str(argument) for argument in arguments])
-    return status, "".join(capsys.readouterr())
+    status, *said = call(capsys, *arguments)
+    return status, "".join(said)
 
 
 def test_single_spectra_are_exported_and_drawn(tmp_path, capsys, spectra):

@@ -118,7 +118,7 @@ def add_retrieve(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="of the random numbers (default 0)",
     )
-    parser.add_argument("--starts", type=count, metavar="N", help="starts per spectrum (64)")
+    parser.add_argument("--starts", type=count, metavar="N", help="starts per spectrum; default 64")
     parser.add_argument("--steps", type=count, metavar="N", help="optimiser steps per start")
     parser.add_argument(
         "--likelihood",
