@@ -97,12 +97,14 @@ def test_a_flow_goes_back_and_knows_its_volume(flow):
         again, shrunk = home(exact, there, context64)
         np.testing.assert_allclose(again, x64, atol=1e-6)
         np.testing.assert_allclose(shrunk, -grown, atol=1e-6)
-    one = jax.jit(lambda x, context: network.apply(variables, x[None], context[None])[0][0])
-    jacobian = jax.jit(jax.jacfwd(one))
-    for i in range(3):
-        _, expected = np.linalg.slogdet(np.asarray(jacobian(x[i], context[i]), np.float64))
-        np.testing.assert_allclose(volume[i], expected, atol=1e-3)
-        np.testing.assert_allclose(one(x[i], context[i]), y[i], atol=1e-4)
+        one = jax.jit(lambda x, context: network.apply(exact, x[None], context[None])[0][0])
+        jacobian = jax.jit(jax.jacfwd(one))
+        for i in range(3):
+            _, expected = np.linalg.slogdet(np.asarray(jacobian(x64[i], context64[i])))
+            np.testing.assert_allclose(grown[i], expected, atol=1e-6)
+            np.testing.assert_allclose(one(x64[i], context64[i]), there[i], atol=1e-9)
+    np.testing.assert_allclose(y, there, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(volume, grown, atol=1e-3)
     assert float(jnp.abs(y - x).max()) > 0.3
     # Every coordinate is bent, and the context counts.
     assert bool((jnp.abs(y - x) > 1e-4).any(axis=0).all())

@@ -9,7 +9,7 @@ from scipy import stats
 from tiny_model import LAYOUT
 
 from exogan_jax.gan.npe import from_normal, to_normal
-from exogan_jax.retrieval.importance import draw, integral, resample
+from exogan_jax.retrieval.importance import draw, integral, nothing, resample
 from exogan_jax.retrieval.latent_prior import (
     latent_at,
     latent_prior,
@@ -46,7 +46,7 @@ def test_integrals_are_known_to_their_stated_errors(density):
         x = draws(sample_key, 256)
         if density is banana:
             x = x.at[:, 1].add(1.5 * (x[:, 2] ** 2 - 1))
-        return integral(draw(draw_key, x, density, 4096).log_weight)
+        return integral(draw(draw_key, x, x, density, 4096).log_weight)
 
     keys = jax.random.split(jax.random.key(0), 40)
     found = jax.jit(jax.vmap(one))(jax.random.clone(keys))
@@ -61,7 +61,7 @@ def test_where_the_samples_lie_matters_little():
     """States of an ensemble that is not there yet: too narrow, and off."""
     sigma = jnp.array([0.1, 0.5, 1.0, 0.3])
     x = 0.7 * draws(jax.random.key(1), 512) + 0.3 * sigma[None]
-    drawn = draw(jax.random.key(2), x, gaussian, 16_384)
+    drawn = draw(jax.random.key(2), x, x, gaussian, 16_384)
     found = integral(drawn.log_weight)
     assert abs(float(found.log) - LOG_Z) < 4 * float(found.error) < 0.5
     chosen = resample(jax.random.key(3), drawn.log_weight, 4000)
@@ -74,7 +74,7 @@ def test_where_the_samples_lie_matters_little():
 def test_draws_are_weighted_as_they_say():
     x = draws(jax.random.key(1), 256)
     holes = lambda x: jnp.where(x[0] > 0, jnp.where(x[1] > 0, gaussian(x), jnp.nan), -jnp.inf)  # noqa: E731
-    drawn = draw(jax.random.key(4), x, holes, 1000)
+    drawn = draw(jax.random.key(4), x, x, holes, 1000)
     assert drawn.position.shape == (1024, D)
     inside = np.all(np.asarray(drawn.position)[:, :2] > 0, axis=1)
     np.testing.assert_array_equal(np.isfinite(drawn.log_weight), inside)
@@ -84,8 +84,26 @@ def test_draws_are_weighted_as_they_say():
     )
     found = integral(drawn.log_weight)
     assert abs(float(found.log) - (LOG_Z - np.log(4))) < 4 * float(found.error)
-    nothing = integral(jnp.full(8, -jnp.inf))
-    assert nothing.log == -np.inf and nothing.effective == 0 and np.isfinite(nothing.error)
+    none = nothing(D, 1000)
+    assert jax.tree.map(jnp.shape, none) == jax.tree.map(jnp.shape, drawn)
+    found = integral(none.log_weight)
+    assert found.log == -np.inf and found.effective == 0 and np.isfinite(found.error)
+
+
+def test_wide_samples_show_what_the_others_miss():
+    """A half of a density, far from the samples: without wide ones it is not missed at all."""
+    shift = jnp.array([0.0, 0.0, 8.0, 0.0])
+
+    def two(x):
+        return jnp.logaddexp(gaussian(x), gaussian(x - shift))
+
+    x = draws(jax.random.key(5), 512)
+    wide = 1.5 * draws(jax.random.key(6), 512) + shift * (jnp.arange(512.0)[:, None] % 2)
+    alone = integral(draw(jax.random.key(7), x, x, two, 16_384).log_weight)
+    shown = integral(draw(jax.random.key(7), x, wide, two, 16_384).log_weight)
+    assert abs(float(alone.log) - LOG_Z) < 0.1 and float(alone.error) < 0.02
+    assert abs(float(shown.log) - (LOG_Z + np.log(2))) < 4 * float(shown.error)
+    assert float(shown.error) > 3 * float(alone.error)
 
 
 def test_resampling_is_systematic():
@@ -148,7 +166,7 @@ def test_the_evidence_of_a_measurement_under_a_prior():
     latent = PARAMETERS.to_anchor(theta)
     place = jnp.asarray((latent - prior.centre) / prior.half, jnp.float32)
     u = to_normal(place)
-    found = integral(draw(jax.random.key(1), u, log_density, 8192).log_weight)
+    found = integral(draw(jax.random.key(1), u, u, log_density, 8192).log_weight)
     log_evidence = float(found.log - log_norm(prior, PARAMETERS))
     root = np.sqrt(2 * np.pi)
     expected = np.log(0.3 * root / 7) + np.log(0.05 * root * stats.norm.sf(-0.2) / 1.5)

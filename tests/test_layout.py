@@ -102,6 +102,11 @@ def test_json_hash_and_equality():
     for layout in (PUBLISHED, problem(5)):
         again = Layout.from_json(layout.to_json())
         assert again == layout and hash(again) == hash(layout)
+    # Another processor's powers differ in the last digits; other wavelengths are another layout.
+    for factor, same in ((1 + 4e-16, True), (1 - 4e-16, True), (1 + 1e-8, False)):
+        again = dataclasses.replace(PUBLISHED, wavelength_um=PUBLISHED.wavelength_um * factor)
+        assert not np.array_equal(again.wavelength_um, PUBLISHED.wavelength_um)
+        assert (again == PUBLISHED) == (hash(again) == hash(PUBLISHED)) == same
     assert problem(5) != problem(6) and problem(5) != problem(5, depth_range=(1e-3, 0.1))
     for nonsense in ("{}", "[]", "nothing", '{"parameters": 3}'):
         with pytest.raises(ValueError):

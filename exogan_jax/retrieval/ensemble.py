@@ -8,6 +8,7 @@ well the data constrain the latent. From there, walkers sample the likelihood ov
 They move along lines between walkers and to where others are, so that neither gradients nor scales
 are needed: latents that the data fix to a thousandth and latents that they do not see mix alike.
 One accepted draw of the third kind forgets where its walker was; there must be many walkers for it.
+On their way to the posterior they are annealed (`retrieval.annealing`).
 
 One target; callers vmap over targets, and jit.
 """
@@ -19,8 +20,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
+from exogan_jax.retrieval import annealing
+from exogan_jax.retrieval.annealing import Density, tempered
 from exogan_jax.retrieval.kernels import draws as kernel_draws
 from exogan_jax.retrieval.kernels import kernels
 from exogan_jax.retrieval.kernels import log_density as kernel_density
@@ -31,6 +34,7 @@ from exogan_jax.retrieval.normals import unit_normal
 #: 340-560 with 256 and all three; draws are accepted in 2, 5 and 7 %.
 N_WALKERS = 256
 _WIDTH = 0.6  # of the kernels; 0.4 is accepted in a tenth as many
+_WIDE = 4  # states at powers below 1, of the best PRISM planets' 0.3 to 0.9
 _STRETCH = 2.0  # largest factor by which a move stretches a pair's distance (Goodman & Weare)
 
 
@@ -38,7 +42,7 @@ class EnsembleState(NamedTuple):
     """Where the walkers are."""
 
     position: Float[Array, "walker d"]
-    log_density: Float[Array, " walker"]
+    density: Density
 
 
 class Draws(NamedTuple):
@@ -55,86 +59,112 @@ class Draws(NamedTuple):
 class EnsembleInfo(NamedTuple):
     """Diagnostics of one step."""
 
-    acceptance: Float[Array, "*steps"]  # share of the walkers that moved
+    acceptance: Float[Array, ""]  # share of the walkers that moved
 
 
-#: position (d,) -> log density up to a constant; -inf, or no number, where it is zero.
-LogDensity = Callable[[Float[Array, " d"]], Float[Array, ""]]
+class Run(NamedTuple):
+    """How far a run is."""
+
+    state: EnsembleState
+    power: Float[Array, ""]  # of the likelihood
+    kept: EnsembleState  # the last states (n_kept, walker, ...)
+    wide: Float[Array, "4 walker d"]  # the last at powers below 1, else where it began
+    acceptance: Float[Array, " n_kept"]  # of the blocks of steps that ended with what is kept
 
 
-def init(position: Float[Array, "walker d"], log_density_fn: LogDensity) -> EnsembleState:
+#: position (d,) -> density, or no number where it is zero.
+DensityFn = Callable[[Float[Array, " d"]], Density]
+
+
+def init(position: Float[Array, "walker d"], density_fn: DensityFn) -> EnsembleState:
     """Walkers at positions, their number even and well above d."""
-    return begin(position, jax.vmap(log_density_fn)(position))
+    return begin(position, jax.vmap(density_fn)(position))
 
 
-def begin(
-    position: Float[Array, "walker d"], log_density: Float[Array, " walker"]
-) -> EnsembleState:
-    """The same, where the log densities are known; no number where a density is zero."""
-    return EnsembleState(position, jnp.where(jnp.isfinite(log_density), log_density, -jnp.inf))
+def begin(position: Float[Array, "walker d"], density: Density) -> EnsembleState:
+    """The same, where the densities are known; no number where one is zero."""
+    log = jnp.where(jnp.isfinite(density.log), density.log, -jnp.inf)
+    return EnsembleState(position, density._replace(log=log))
 
 
 def step(
-    key: Array, state: EnsembleState, log_density_fn: LogDensity, n_steps: int = 1
+    key: Array,
+    state: EnsembleState,
+    density_fn: DensityFn,
+    n_steps: int = 1,
+    power: float | Float[Array, ""] = 1.0,
 ) -> tuple[EnsembleState, EnsembleInfo]:
-    """Moves every walker `n_steps` times: the halves in turn, each along lines of the other."""
+    """Moves every walker `n_steps` times, the likelihood to a power: the halves in turn, each along
+    lines of the other.
+    """
     half = state.position.shape[0] // 2
 
     def one(
         halves: tuple[EnsembleState, EnsembleState], draws: Draws
     ) -> tuple[tuple[EnsembleState, EnsembleState], Array]:
         moving, resting = halves
-        moved, accept = _move(draws, moving, resting.position, log_density_fn)
+        moved, accept = _move(draws, moving, resting.position, density_fn, power)
         return (resting, moved), accept.mean()  # the other half is next
 
-    first = EnsembleState(*(x[:half] for x in state))
-    second = EnsembleState(*(x[half:] for x in state))
+    first = jax.tree.map(lambda x: x[:half], state)
+    second = jax.tree.map(lambda x: x[half:], state)
     halves, accepted = jax.lax.scan(one, (first, second), _draw(key, 2 * n_steps, first.position))
-    joined = (jnp.concatenate(pair) for pair in zip(*halves, strict=True))
-    return EnsembleState(*joined), EnsembleInfo(accepted.mean())
+    joined = jax.tree.map(lambda *pair: jnp.concatenate(pair), *halves)
+    return joined, EnsembleInfo(accepted.mean())
+
+
+def start(state: EnsembleState, n_kept: int, power: float) -> Run:
+    """A run that is to keep `n_kept` states, its likelihood to a power at first."""
+    of_zero = jax.tree.map(jnp.zeros_like, state)
+    kept = jax.tree.map(lambda x: jnp.broadcast_to(x, (n_kept, *x.shape)), of_zero)
+    wide = jnp.broadcast_to(state.position, (_WIDE, *state.position.shape))
+    return Run(state, jnp.asarray(power), kept, wide, jnp.zeros(n_kept))
 
 
 def run(
     key: Array,
-    state: EnsembleState,
-    log_density_fn: LogDensity,
+    at: Run,
+    density_fn: DensityFn,
+    n_blocks: int | Int[Array, ""],
     *,
-    n_burn: int,
-    n_kept: int,
+    n_annealed: int,
     keep_every: int,
-) -> tuple[EnsembleState, EnsembleInfo]:
-    """Samples from where the walkers begin.
+) -> Run:
+    """Walks on, in blocks of `keep_every` steps whose last states are kept.
 
     Args:
       key: PRNG key.
-      state: where they begin.
-      log_density_fn: of ONE target; callers vmap.
-      n_burn: steps before the first state is kept, rounded up to a multiple of `keep_every`.
-      n_kept: states kept.
-      keep_every: steps between them.
-
-    Returns:
-      the kept states, (n_kept, n_walkers, ...), and the acceptance of each block of `keep_every`
-      steps that ends with one.
+      at: how far the run is.
+      density_fn: of ONE target; callers vmap.
+      n_blocks: not fewer than are kept.
+      n_annealed: blocks after which the power is 1, if it was less.
+      keep_every: steps of a block.
     """
 
-    def block(
-        state: EnsembleState, number: Array
-    ) -> tuple[EnsembleState, tuple[EnsembleState, EnsembleInfo]]:
-        state, info = step(jax.random.fold_in(key, number), state, log_density_fn, keep_every)
-        return state, (state, info)
+    def block(number: Array, at: Run) -> Run:
+        step_key, follow_key = jax.random.split(jax.random.fold_in(key, number))
+        state, info = step(step_key, at.state, density_fn, keep_every, at.power)
+        wide = jnp.where(at.power < 1, _shifted(at.wide, state.position), at.wide)
+        kept = jax.tree.map(_shifted, at.kept, state)
+        acceptance = _shifted(at.acceptance, info.acceptance)
+        last = number + 1 >= n_annealed
+        power, chosen = annealing.follow(follow_key, state.density, at.power, last)
+        state = jax.tree.map(lambda x: x[chosen], state)
+        return Run(state, power, kept, wide, acceptance)
 
-    n_blocks = -(-n_burn // keep_every) + n_kept
-    _, blocks = jax.lax.scan(block, state, jnp.arange(n_blocks))
-    kept, info = jax.tree.map(lambda x: x[-n_kept:], blocks)
-    return kept, info
+    return jax.lax.fori_loop(0, n_blocks, block, at)
+
+
+def _shifted(row: Float[Array, "n ..."], last: Float[Array, "..."]) -> Float[Array, "n ..."]:
+    """A row of n with one more at its end, and without its first."""
+    return jnp.concatenate([row[1:], last[None]])
 
 
 def walk(
     key: Array,
     state: EnsembleState,
     resting: Float[Array, "walker d"],
-    log_density_fn: LogDensity,
+    density_fn: DensityFn,
     n_steps: int,
 ) -> tuple[EnsembleState, EnsembleInfo]:
     """Moves walkers about as many others that rest: whatever the number of steps, a move there is
@@ -142,7 +172,7 @@ def walk(
     """
 
     def one(state: EnsembleState, draws: Draws) -> tuple[EnsembleState, Array]:
-        moved, accept = _move(draws, state, resting, log_density_fn)
+        moved, accept = _move(draws, state, resting, density_fn, 1.0)
         return moved, accept.mean()
 
     state, accepted = jax.lax.scan(one, state, _draw(key, n_steps, state.position))
@@ -164,7 +194,11 @@ def _draw(key: Array, n_moves: int, position: Float[Array, "n d"]) -> Draws:
 
 
 def _move(
-    draws: Draws, moving: EnsembleState, resting: Array, log_density_fn: LogDensity
+    draws: Draws,
+    moving: EnsembleState,
+    resting: Array,
+    density_fn: DensityFn,
+    power: float | Array,
 ) -> tuple[EnsembleState, Array]:
     """Half of the walkers, moved about, along or among the others; which of them did."""
     d = moving.position.shape[1]
@@ -179,16 +213,18 @@ def _move(
     evolves, is_drawn = draws.kind < 1 / 3, draws.kind > 2 / 3
     proposal = jnp.where(evolves[:, None], evolved, stretched)
     proposal = jnp.where(is_drawn[:, None], drawn, proposal)
-    proposal, log_density = init(proposal, log_density_fn)
+    proposed = init(proposal, density_fn)
     of_kernels = kernel_density(others, moving.position) - kernel_density(others, drawn)
     volume = jnp.where(evolves, 0.0, (d - 1) * jnp.log(factor))
     volume = jnp.where(is_drawn, of_kernels, volume)
     # A walker of no density accepts anything better: -inf minus -inf is no number.
-    accept = draws.log_uniform < volume + log_density - moving.log_density
-    return EnsembleState(
-        jnp.where(accept[:, None], proposal, moving.position),
-        jnp.where(accept, log_density, moving.log_density),
-    ), accept
+    better = tempered(proposed.density, power) - tempered(moving.density, power)
+    accept = draws.log_uniform < volume + better
+
+    def chosen(new: Array, old: Array) -> Array:
+        return jnp.where(accept.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
+
+    return jax.tree.map(chosen, proposed, moving), accept
 
 
 def disperse(

@@ -26,7 +26,7 @@ from exogan_jax.retrieval.normals import unit_normal
 _WIDTHS = 0.65, 0.85
 #: Of one normal distribution of them all: states that do not reach into a posterior's tails yet.
 _BROAD = 1.5
-_SHARES = 224, 224, 64  # of the three, in draws side by side
+_SHARES = 192, 192, 32, 96  # of the four, in draws side by side
 
 
 class Drawn(NamedTuple):
@@ -48,6 +48,7 @@ class Integral(NamedTuple):
 def draw(
     key: Array,
     samples: Float[Array, "n d"],
+    wide: Float[Array, "m d"],
     log_density_fn: Callable[[Float[Array, " d"]], Float[Array, ""]],
     n_draws: int,
 ) -> Drawn:
@@ -56,10 +57,13 @@ def draw(
     Args:
       key: PRNG key.
       samples: (n, d) of where the density lies, in coordinates without walls.
+      wide: (m, d) of something wider: a draw there has a large weight where the samples miss a
+        part of the density, and shows it.
       log_density_fn: of ONE point, not normalised; -inf, or no number, where it is zero.
       n_draws: rounded up to a multiple of 512.
     """
-    mixtures = [kernels(samples, width) for width in _WIDTHS] + [broad(samples, _BROAD)]
+    mixtures = [kernels(samples, width) for width in _WIDTHS]
+    mixtures += [broad(samples, _BROAD), kernels(wide, _WIDTHS[0])]
     shares = jnp.asarray(_SHARES, samples.dtype) / sum(_SHARES)
 
     def block(number: Array) -> Drawn:
@@ -79,9 +83,19 @@ def draw(
         proposed = logsumexp(of_mixtures, axis=0, b=shares[:, None])
         return Drawn(position, density, density - proposed)
 
-    n_blocks = -(-n_draws // sum(_SHARES))
+    n_blocks = _blocks(n_draws)
     blocks = jax.lax.map(block, jnp.arange(n_blocks))
     return Drawn(*(x.reshape(-1, *x.shape[2:]) for x in blocks))
+
+
+def _blocks(n_draws: int) -> int:
+    return -(-n_draws // sum(_SHARES))
+
+
+def nothing(d: int, n_draws: int) -> Drawn:
+    """As many draws without a weight, worth none."""
+    n = _blocks(n_draws) * sum(_SHARES)
+    return Drawn(jnp.zeros((n, d)), jnp.full(n, -jnp.inf), jnp.full(n, -jnp.inf))
 
 
 def integral(log_weight: Float[Array, " m"]) -> Integral:

@@ -22,6 +22,7 @@ from jaxtyping import Array, Float, Int
 from exogan_jax.gan.model import Model
 from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.retrieval import ensemble
+from exogan_jax.retrieval.annealing import Density
 from exogan_jax.retrieval.compared import Target, of_drawing
 from exogan_jax.retrieval.fitting import drawn_at
 from exogan_jax.retrieval.forward_check import true_depths
@@ -107,7 +108,8 @@ def _walk(
     positions, volume = jax.vmap(of.coordinates.position)(both)
     moving, others = positions[: len(place)], positions[len(place) :]
     density, began = jax.vmap(begun)(place)
-    walkers = ensemble.begin(moving, density + volume[: len(place)])
+    volume = volume[: len(place)]
+    walkers = ensemble.begin(moving, Density(density + volume, volume))
     state, _ = ensemble.walk(key, walkers, others, of.density, _STEPS)
     end = jnp.clip(jax.vmap(of.coordinates.place)(state.position)[0], -1, 1)
     # What did not move is where it was, to the bit.

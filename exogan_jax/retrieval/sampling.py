@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from exogan_jax.gan.model import Model
-from exogan_jax.retrieval import ensemble, importance
+from exogan_jax.retrieval import ensemble, importance, rounds
+from exogan_jax.retrieval.annealing import Density
 from exogan_jax.retrieval.compared import LIKELIHOODS, Target, of_drawing
 from exogan_jax.retrieval.ensemble import EnsembleState
 from exogan_jax.retrieval.importance import Integral
@@ -44,8 +45,8 @@ class Posterior(NamedTuple):
     """What is sampled."""
 
     coordinates: Coordinates
-    #: position (d,) -> log density of the posterior in these coordinates, up to a constant
-    density: Callable[[Float[Array, " d"]], Float[Array, ""]]
+    #: position (d,) -> density of the posterior in these coordinates
+    density: Callable[[Float[Array, " d"]], Density]
     #: place (d,) -> log density of the posterior in the box, up to a constant
     in_box: Callable[[Float[Array, " d"]], Float[Array, ""]]
 
@@ -79,10 +80,11 @@ def posterior(
         latent = latent_at(prior, place)
         return log_likelihood(latent) + log_weight(prior, latent, parameters)
 
-    def density(position: Array) -> Array:
+    def density(position: Array) -> Density:
         place, volume = coordinates.place(position)
         inside = jnp.all(jnp.abs(place) <= 1)
-        return jnp.where(inside, in_box(jnp.clip(place, -1, 1)) + volume, -jnp.inf)
+        log = jnp.where(inside, in_box(jnp.clip(place, -1, 1)) + volume, -jnp.inf)
+        return Density(log, volume)
 
     return Posterior(coordinates, density, in_box)
 
@@ -116,24 +118,21 @@ def sample(
     """
     parameters = model.layout.parameters
     fits = of_drawing(settings.likelihood)
-    assert settings.n_burn is not None and settings.keep_every is not None
     log_likelihood = likelihood(model, target, settings)
     of = posterior(model, target, place[log_density.argmax()], log_likelihood)
-    begin_key, run_key, draw_key, choose_key, flow_key = jax.random.split(key, 5)
+    begin_key, run_key, choose_key, flow_key = jax.random.split(key, 4)
     if modes is not None:
         walkers, begun = draw(begin_key, modes, log_density, of.in_box, ensemble.N_WALKERS)
     else:
         walkers = ensemble.disperse(begin_key, place, log_density)
         begun = jax.vmap(of.in_box)(walkers)
-    length = {name: getattr(settings, name) for name in ("n_burn", "n_kept", "keep_every")}
     position, volume = jax.vmap(of.coordinates.position)(walkers)
-    begin = ensemble.begin(position, begun + volume)
+    begin = ensemble.begin(position, Density(begun + volume, volume))
     if settings.encoder and model.has_flow:
         begin = _half_proposed(flow_key, model, target, begin, of)
-    kept, info = ensemble.run(run_key, begin, of.density, **length)
+    run, drawn = rounds.draw(run_key, begin, of.density, settings)
+    kept, total = run.kept, importance.integral(drawn.log_weight)
     states = kept.position.reshape(-1, kept.position.shape[-1])
-    drawn = importance.draw(draw_key, states, of.density, settings.n_draws)
-    total = importance.integral(drawn.log_weight)
     # Where hardly a draw has a weight, the ensemble's states are better.
     walked = ensemble.effective_samples(kept.position)
     by_draws = total.effective > walked
@@ -150,7 +149,7 @@ def sample(
         weight=jnp.full(n, 1 / n),
         family=jnp.where(by_draws, chosen, repeated % ensemble.N_WALKERS),
         effective=jnp.where(by_draws, 1 / (1 / total.effective + 1 / n), jnp.minimum(walked, n)),
-        acceptance=info.acceptance.mean(),
+        acceptance=run.acceptance.mean(),
         evidence=total._replace(log=total.log - log_norm(target.prior, parameters)),
         drawing=drawing,
     )
@@ -172,11 +171,12 @@ def _half_proposed(
     old = jax.tree.map(lambda x: x[::2], begin)
     position = jnp.where(of.coordinates.apart[None], old.position, position)
     proposed = ensemble.init(position, of.density)
-    lowest = begin.log_density.max() - _DEPTH * position.shape[1]
-    taken = inside & (proposed.log_density > lowest)
-    half = EnsembleState(
-        jnp.where(taken[:, None], proposed.position, old.position),
-        jnp.where(taken, proposed.log_density, old.log_density),
+    lowest = begin.density.log.max() - _DEPTH * position.shape[1]
+    taken = inside & (proposed.density.log > lowest)
+    half = jax.tree.map(
+        lambda new, old: jnp.where(taken.reshape(-1, *(1,) * (new.ndim - 1)), new, old),
+        proposed,
+        old,
     )
     return jax.tree.map(lambda x, new: x.at[::2].set(new), begin, half)
 

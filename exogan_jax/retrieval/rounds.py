@@ -1,0 +1,85 @@
+"""Draws about the states of an annealed ensemble, in rounds: where they are worth too few, half of
+the walkers go on from them.
+
+Walkers are few, and a tail that holds a fortieth of a posterior and is reached by small steps can
+be without one. Draws about states of the posterior's likelihood to powers below 1 reach there, and
+have large weights: that says that something is missing, and where (population Monte Carlo: Cappe et
+al. 2004, J. Comput. Graph. Stat. 13, 907).
+
+One target; callers vmap over targets.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int
+
+from exogan_jax.retrieval import annealing, ensemble, importance
+from exogan_jax.retrieval.annealing import Density
+from exogan_jax.retrieval.ensemble import DensityFn, EnsembleState, Run
+from exogan_jax.retrieval.importance import Drawn
+from exogan_jax.retrieval.settings import Settings
+
+#: Share of the steps before the first kept state in which the power rises to 1.
+_ANNEALED = 2 / 3
+MOST = 4  # rounds
+
+
+class _Round(NamedTuple):
+    """After some rounds."""
+
+    number: Int[Array, ""]
+    run: Run
+    drawn: Drawn
+
+
+def draw(
+    key: Array, begin: EnsembleState, density_fn: DensityFn, settings: Settings
+) -> tuple[Run, Drawn]:
+    """The run of an ensemble, and draws about the states that it kept last.
+
+    Args:
+      key: PRNG key.
+      begin: an even number of walkers.
+      density_fn: of ONE target.
+      settings: with nothing left open; as many independent draws are wanted as samples.
+    """
+    keep_every, wanted = settings.keep_every, settings.n_samples
+    assert settings.n_burn is not None and keep_every is not None and wanted is not None
+    n_burnt, n_kept = -(-settings.n_burn // keep_every), settings.n_kept
+    n_annealed = round(_ANNEALED * n_burnt)
+    n, d = begin.position.shape
+
+    def more(at: _Round) -> _Round:
+        run_key, draw_key, choose_key = jax.random.split(jax.random.fold_in(key, at.number), 3)
+        run = ensemble.run(
+            run_key,
+            at.run,
+            density_fn,
+            jnp.where(at.number == 0, n_burnt, 0) + n_kept,
+            n_annealed=n_annealed,
+            keep_every=keep_every,
+        )
+        states, wide = (x.reshape(-1, d) for x in (run.kept.position, run.wide))
+        drawn = importance.draw(
+            draw_key, states, wide, lambda x: density_fn(x).log, settings.n_draws
+        )
+        chosen = importance.resample(choose_key, drawn.log_weight, n // 2)
+        # At a power of 1 the volume does not count.
+        log = drawn.log_density[chosen]
+        half = EnsembleState(drawn.position[chosen], Density(log, jnp.zeros_like(log)))
+        # Not all: of a few draws that have all the weight, the walkers would stay a few.
+        state = jax.tree.map(lambda x, new: x.at[::2].set(new), run.state, half)
+        return _Round(at.number + 1, run._replace(state=state), drawn)
+
+    def is_short(at: _Round) -> Array:
+        effective = importance.integral(at.drawn.log_weight).effective
+        return (at.number < MOST) & (effective < wanted)
+
+    first = ensemble.start(begin, n_kept, annealing.BEGIN if n_annealed else 1.0)
+    none = importance.nothing(d, settings.n_draws)
+    end = jax.lax.while_loop(is_short, more, _Round(jnp.asarray(0), first, none))
+    return end.run, end.drawn
