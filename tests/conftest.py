@@ -81,7 +81,7 @@ def compile_once(tmp_path_factory):
 @pytest.fixture(autouse=True, scope="module")
 def programs(request):
     """XLA optimises little: a sixth of the suite's time was its care for programs that run once. A
-    long file's programs leave the memory with it: all of them together take gigabytes.
+    file's programs leave the memory with it: a process of all files would grow to 5 GB.
     """
     jax.config.update("jax_debug_key_reuse", request.path.name not in KEYS_CHECKED_ELSEWHERE)
     hastily = request.path.name not in COMPUTING
@@ -91,8 +91,7 @@ def programs(request):
         if hastily:  # a level of their own would be taken before that
             patch.delitem(lightly.ON_CPU, "xla_backend_optimization_level")
         yield
-    if request.path.name in LONG:  # the others' are small, and much the same
-        jax.clear_caches()
+    jax.clear_caches()
 
 
 @pytest.fixture(autouse=True)

@@ -68,7 +68,7 @@ def test_targets_may_be_vmapped_and_runs_repeat():
 
 def test_what_is_kept_and_what_is_wide():
     target, key = jnp.array([0.1, -0.3, 0.0]), jax.random.key(10)
-    begin = start(init(places(jax.random.key(11)), to(target)), 3, BEGIN)
+    begin = start(init(places(jax.random.key(11)), to(target)), 3, 1e-5)
     np.testing.assert_array_equal(begin.wide[0], begin.state.position)
 
     @jax.jit

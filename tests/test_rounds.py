@@ -11,34 +11,38 @@ from exogan_jax.retrieval.ensemble import N_WALKERS, init
 from exogan_jax.retrieval.importance import integral, resample
 from exogan_jax.retrieval.settings import Settings
 
-D, SPIKE = 4, 0.05
+D = 4
 SETTINGS = Settings(n_burn=120, keep_every=10, n_draws=8192, n_samples=2048)
 
 
-def spike_and_plain(x):
+def spike_and_plain(width):
     """A tenth in a narrow peak, beside the unit normal prior that has the rest; both of integral
     (2 pi)^(D/2)."""
-    plain = -0.5 * jnp.square(x).sum()
-    peak = -0.5 * jnp.square((x - 1.5) / SPIKE).sum() - D * np.log(SPIKE)
-    return Density(jnp.logaddexp(jnp.log(0.1) + peak, jnp.log(0.9) + plain), plain)
+
+    def density(x):
+        plain = -0.5 * jnp.square(x).sum()
+        peak = -0.5 * jnp.square((x - 1.5) / width).sum() - D * np.log(width)
+        return Density(jnp.logaddexp(jnp.log(0.1) + peak, jnp.log(0.9) + plain), plain)
+
+    return density
 
 
 LOG_Z = 0.5 * D * np.log(2 * np.pi)
 
 
-def in_the_peak(key):
+def in_the_peak(key, width=0.2):
     """Walkers where starts would have climbed to."""
-    return init(1.5 + SPIKE * jax.random.normal(key, (N_WALKERS, D)), spike_and_plain)
+    return init(1.5 + width * jax.random.normal(key, (N_WALKERS, D)), spike_and_plain(width))
 
 
-def drawn(seed, settings=SETTINGS, most=None):
+def drawn(seed, settings=SETTINGS, width=0.2):
     begin_key, key, choose_key = jax.random.split(jax.random.key(seed), 3)
-    find = jax.jit(lambda key: rounds.draw(key, in_the_peak(begin_key), spike_and_plain, settings))
-    run, found = find(key)
+    begin, density = in_the_peak(begin_key, width), spike_and_plain(width)
+    run, found = jax.jit(lambda key: rounds.draw(key, begin, density, settings))(key)
     total = integral(found.log_weight)
     chosen = np.asarray(resample(choose_key, found.log_weight, 2048))
-    position = np.asarray(found.position)[chosen]
-    return run, total, np.all(np.abs(position - 1.5) < 5 * SPIKE, axis=1).mean()
+    near = np.abs(np.asarray(found.position)[chosen] - 1.5) < 5 * width
+    return run, total, np.all(near, axis=1).mean()
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -65,7 +69,7 @@ def test_without_annealing_the_plain_is_missed_and_nothing_says_so(monkeypatch):
     """What annealing is for."""
     monkeypatch.setattr(rounds, "_ANNEALED", 0.0)
     monkeypatch.setattr(rounds, "MOST", 1)
-    _, total, share = drawn(0)
+    _, total, share = drawn(0, width=0.05)
     assert float(total.log) < LOG_Z - 1 and share > 0.9
 
 
@@ -75,7 +79,7 @@ def test_targets_may_be_vmapped():
     short = Settings(n_burn=20, keep_every=5, n_draws=512, n_samples=100)
 
     def total(key, begin):
-        return integral(rounds.draw(key, begin, spike_and_plain, short)[1].log_weight).log
+        return integral(rounds.draw(key, begin, spike_and_plain(0.2), short)[1].log_weight).log
 
     both = jax.jit(jax.vmap(total))(keys, begin)
     with jax.debug_key_reuse(False):  # the same again, on purpose
