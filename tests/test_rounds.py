@@ -1,5 +1,7 @@
 """Rounds of an ensemble find what its walkers began without."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -56,13 +58,39 @@ def test_walkers_that_begin_in_a_peak_find_the_plain(seed):
 
 def test_more_rounds_only_where_draws_are_worth_too_few(monkeypatch):
     """Told by the acceptance, which is of the last round."""
-    few, many = (SETTINGS.__class__(**{**vars(SETTINGS), "n_samples": n}) for n in (1, 10**6))
+    few, many = (dataclasses.replace(SETTINGS, n_samples=n) for n in (1, 10**6))
     (one, *_), (all_, total, _) = drawn(2, few), drawn(2, many)
     monkeypatch.setattr(rounds, "MOST", 1)
     (still, *_) = drawn(2, many)
     np.testing.assert_array_equal(one.kept.position, still.kept.position)
     assert not np.array_equal(one.kept.position, all_.kept.position)
     assert abs(float(total.log) - LOG_Z) < 4 * float(total.error)
+
+
+def test_half_of_the_walkers_go_on_from_the_draws():
+    run, found = jax.jit(
+        lambda key: rounds.draw(key, in_the_peak(jax.random.key(5)), spike_and_plain(0.2), SETTINGS)
+    )(jax.random.key(6))
+    drawn_ = {tuple(x) for x in np.asarray(found.position)}
+    is_drawn = np.array([tuple(x) in drawn_ for x in np.asarray(run.state.position)])
+    np.testing.assert_array_equal(is_drawn, np.arange(N_WALKERS) % 2 == 0)
+    kept = np.asarray(run.kept.position[-1])
+    np.testing.assert_array_equal(np.asarray(run.state.position)[1::2], kept[1::2])
+    log = jax.vmap(spike_and_plain(0.2))(run.state.position).log
+    np.testing.assert_allclose(run.state.density.log, log, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("most", "n_blocks"), [(1, 12 + 4), (2, 4), (3, 4)])
+def test_later_rounds_keep_their_states_at_once(most, n_blocks, monkeypatch):
+    def told(key, at, density_fn, n_blocks, **_):
+        del key, density_fn
+        return at._replace(acceptance=jnp.full(at.acceptance.shape, n_blocks, float))
+
+    monkeypatch.setattr(rounds.ensemble, "run", told)
+    monkeypatch.setattr(rounds, "MOST", most)
+    begin, never = in_the_peak(jax.random.key(7)), dataclasses.replace(SETTINGS, n_samples=10**6)
+    run, _ = rounds.draw(jax.random.key(8), begin, spike_and_plain(0.2), never)
+    np.testing.assert_array_equal(run.acceptance, n_blocks)
 
 
 def test_without_annealing_the_plain_is_missed_and_nothing_says_so(monkeypatch):
