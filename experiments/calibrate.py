@@ -1,12 +1,14 @@
 """Are the answers as sure as they should be? Simulation-based calibration.
 
 python -m experiments.calibrate --out DIR [--model NAME] [--n 300] [--instrument NAME] [--fast]
+    [--no-chain]
 
 Planets drawn from the prior, seen by four instruments in turn; for each, how often intervals of
 each parameter hold the truth (with the binomial error of n planets), how uniform the ranks of the
 truths are (Talts et al. 2018, arXiv:1804.06788), and the expected coverage of TARP (Lemos et al.
 2023, arXiv:2302.03026), which sees all parameters together. Writes calibration.ecsv and two figures
-to DIR. If killed, it goes on where it stopped.
+to DIR. If killed, it goes on where it stopped. The encoder's own samples (--no-chain), calibrated
+over many planets, tell how far these planets are out by chance.
 """
 
 from __future__ import annotations
@@ -31,6 +33,12 @@ from exogan_jax.retrieval.result import Posterior
 from experiments.evaluate import TEST_SEED, physics_of
 
 _CHUNK = 8
+#: Which answers, and what they ask `retrieve` for.
+KINDS: dict[str, dict[str, bool]] = {
+    "exact": {},
+    "fast": {"exact": False},
+    "encoder": {"exact": False, "chain": False},
+}
 _LEVELS = np.linspace(0, 1, 21)  # of TARP's credibility
 
 
@@ -100,7 +108,7 @@ def ranked(
 
 
 def ranks(
-    path: Path, name: str, model: Model, physics: ForwardModel, n: int, seed: int, exact: bool
+    path: Path, name: str, model: Model, physics: ForwardModel, n: int, seed: int, kind: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Ranks (n, d) and TARP's credibilities (n,) of n planets, but for those that `path` has."""
     observations, theta = observed(INSTRUMENTS[name], physics, n, seed)
@@ -116,8 +124,8 @@ def ranks(
             model,
             names=[str(i) for i in part],
             physics=physics,
-            exact=exact,
             chunk=1,
+            **KINDS[kind],
         )
         each = [
             ranked(one, theta[i], model.layout.parameters, seed + i)
@@ -174,15 +182,16 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--n", type=int, default=300)
     parser.add_argument("--instrument", choices=INSTRUMENTS, action="append")
     parser.add_argument("--fast", action="store_true", help="the generator's own answers")
+    parser.add_argument("--no-chain", action="store_true", help="the encoder's own samples")
     parser.add_argument("--seed", type=int, default=TEST_SEED)
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
     model, physics = physics_of(args.model)
+    kind = "encoder" if args.no_chain else "fast" if args.fast else "exact"
     rows, rank_of, tarp_of = [], {}, {}
     for name in args.instrument or list(INSTRUMENTS):
-        kind = "fast" if args.fast else "exact"
         path = args.out / f"{model.name}_{name}_{kind}_{args.n}_{args.seed}.npz"
-        rank, credibility = ranks(path, name, model, physics, args.n, args.seed, not args.fast)
+        rank, credibility = ranks(path, name, model, physics, args.n, args.seed, kind)
         rank_of[name], tarp_of[name] = rank, credibility
         shares = inside(rank, 0.68), inside(rank, 0.95)
         for i, parameter in enumerate(model.layout.parameters.names):

@@ -68,10 +68,11 @@ def test_instruments_have_bins_and_photometry():
 
 
 def test_it_goes_on_where_it_was(tmp_path, monkeypatch):
-    done = []
+    done, asked = [], []
 
-    def fake(observations, model, names, **_):
+    def fake(observations, model, names, **options):
         done.extend(names)
+        asked.append({k: v for k, v in options.items() if k in ("exact", "chain")})
         return make_retrieval(*names)
 
     class Model:
@@ -81,11 +82,12 @@ def test_it_goes_on_where_it_was(tmp_path, monkeypatch):
     monkeypatch.setattr(calibrate, "retrieve", fake)
     monkeypatch.setattr(calibrate, "observed", lambda *_: ([None] * 20, theta))
     arguments = (tmp_path / "r.npz", "prism", Model(), None)
-    first, _ = calibrate.ranks(*arguments, 8, 0, True)
+    first, _ = calibrate.ranks(*arguments, 8, 0, "exact")
     assert first.shape == (8, D) and done == [str(i) for i in range(8)]
-    rank, credibility = calibrate.ranks(*arguments, 20, 0, True)
+    rank, credibility = calibrate.ranks(*arguments, 20, 0, "encoder")
     np.testing.assert_array_equal(rank[:8], first)
     assert rank.shape == (20, D) and credibility.shape == (20,)
     assert done == [str(i) for i in range(20)]
+    assert asked == [{}] + 2 * [{"exact": False, "chain": False}]
     calibrate.draw(tmp_path, {"prism": rank}, {"prism": credibility})
     assert (tmp_path / "ranks.png").stat().st_size > 5000
