@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -34,7 +34,7 @@ from experiments.evaluate import TEST_SEED, physics_of
 
 _CHUNK = 8
 #: Which answers, and what they ask `retrieve` for.
-KINDS: dict[str, dict[str, bool]] = {
+KINDS: dict[str, dict[str, Any]] = {
     "exact": {},
     "fast": {"exact": False},
     "encoder": {"exact": False, "chain": False},

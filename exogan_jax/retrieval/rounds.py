@@ -26,9 +26,9 @@ from exogan_jax.retrieval.settings import Settings
 #: Share of the steps before the first kept state in which the power rises to 1.
 _ANNEALED = 2 / 3
 MOST = 3  # rounds
-#: Share of the wanted samples that the draws must be worth. Most planets' 32,768 (PRISM, 30 ppm) are
-#: worth thousands after a round; of those whose first ones are worth less than a thousand, later
-#: rounds raise the evidence by 0.05 to 0.3.
+#: Share of the wanted samples that the draws must be worth. The 32,768 of most planets (PRISM, 30
+#: ppm) are worth thousands after a round; where they are worth less than a thousand, later rounds
+#: raise the evidence by 0.05 to 0.3.
 _ENOUGH = 0.5
 
 
