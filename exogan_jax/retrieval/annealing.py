@@ -48,7 +48,7 @@ def follow(
       key: PRNG key.
       density: of the walkers, which sample it at `power`.
       power: until now.
-      last: whether the next one must be 1.
+      last: whether the next one must be 1, however few can follow: the others walk there.
 
     Returns:
       the power, and the numbers of walkers, in random order; those that there are where the power
@@ -70,8 +70,10 @@ def follow(
 
     whole = 1 - power
     rise, _ = jax.lax.fori_loop(0, _HALVINGS, halve, (jnp.zeros_like(whole), whole))
-    rise = jnp.where(enough(whole) | last, whole, rise)
+    rise = jnp.where(enough(whole), whole, rise)
     resample_key, order_key = jax.random.split(key)
     chosen = resample(resample_key, rise * likelihood, n)
     chosen = jax.random.permutation(order_key, chosen)
-    return power + rise, jnp.where(power < 1, chosen, jnp.arange(n))
+    # Where fits are poor, by the last weights one walker would be all of them, and never move.
+    following = jnp.where(enough(whole) | last, 1.0, power + rise)
+    return following, jnp.where(power < 1, chosen, jnp.arange(n))
