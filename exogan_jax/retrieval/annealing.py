@@ -70,10 +70,11 @@ def follow(
 
     whole = 1 - power
     rise, _ = jax.lax.fori_loop(0, _HALVINGS, halve, (jnp.zeros_like(whole), whole))
-    rise = jnp.where(enough(whole), whole, rise)
+    all_ = enough(whole)
+    rise = jnp.where(all_, whole, rise)
     resample_key, order_key = jax.random.split(key)
     chosen = resample(resample_key, rise * likelihood, n)
     chosen = jax.random.permutation(order_key, chosen)
     # Where fits are poor, by the last weights one walker would be all of them, and never move.
-    following = jnp.where(enough(whole) | last, 1.0, power + rise)
+    following = jnp.where(all_ | last, 1.0, power + rise)
     return following, jnp.where(power < 1, chosen, jnp.arange(n))

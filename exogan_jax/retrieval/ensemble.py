@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from exogan_jax.retrieval import annealing
 from exogan_jax.retrieval.annealing import Density, tempered
@@ -85,6 +85,20 @@ def begin(position: Float[Array, "walker d"], density: Density) -> EnsembleState
     """The same, where the densities are known; no number where one is zero."""
     log = jnp.where(jnp.isfinite(density.log), density.log, -jnp.inf)
     return EnsembleState(position, density._replace(log=log))
+
+
+def where(mask: Bool[Array, " walker"], new: EnsembleState, old: EnsembleState) -> EnsembleState:
+    """The new walkers where a mask is true, the old ones elsewhere."""
+
+    def choose(new: Array, old: Array) -> Array:
+        return jnp.where(mask.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
+
+    return jax.tree.map(choose, new, old)
+
+
+def with_half(state: EnsembleState, half: EnsembleState) -> EnsembleState:
+    """Walkers of which every second one, from the first, is one of a half as many."""
+    return jax.tree.map(lambda x, new: x.at[::2].set(new), state, half)
 
 
 def step(
@@ -220,11 +234,7 @@ def _move(
     # A walker of no density accepts anything better: -inf minus -inf is no number.
     better = tempered(proposed.density, power) - tempered(moving.density, power)
     accept = draws.log_uniform < volume + better
-
-    def chosen(new: Array, old: Array) -> Array:
-        return jnp.where(accept.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
-
-    return jax.tree.map(chosen, proposed, moving), accept
+    return where(accept, proposed, moving), accept
 
 
 def disperse(

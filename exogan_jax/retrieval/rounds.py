@@ -76,7 +76,7 @@ def draw(
         log = drawn.log_density[chosen]
         half = EnsembleState(drawn.position[chosen], Density(log, jnp.zeros_like(log)))
         # Not all: of a few draws that have all the weight, the walkers would stay a few.
-        state = jax.tree.map(lambda x, new: x.at[::2].set(new), run.state, half)
+        state = ensemble.with_half(run.state, half)
         return _Round(at.number + 1, run._replace(state=state), drawn)
 
     def is_short(at: _Round) -> Array:

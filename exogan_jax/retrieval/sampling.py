@@ -173,12 +173,7 @@ def _half_proposed(
     proposed = ensemble.init(position, of.density)
     lowest = begin.density.log.max() - _DEPTH * position.shape[1]
     taken = inside & (proposed.density.log > lowest)
-    half = jax.tree.map(
-        lambda new, old: jnp.where(taken.reshape(-1, *(1,) * (new.ndim - 1)), new, old),
-        proposed,
-        old,
-    )
-    return jax.tree.map(lambda x, new: x.at[::2].set(new), begin, half)
+    return ensemble.with_half(begin, ensemble.where(taken, proposed, old))
 
 
 def of_starts(
