@@ -15,7 +15,8 @@ from exogan_jax.parameters import ROLES as PARAMETER_ROLES
 from exogan_jax.parameters import UNITS, Parameters
 from exogan_jax.retrieval.flags import MEANINGS
 from exogan_jax.retrieval.settings import Settings
-from experiments.reproduce.committed import read_results
+from experiments.ranks import inside, kept_ranks, outside_band
+from experiments.reproduce.committed import CALIBRATION, RESULTS, read_results
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -132,6 +133,20 @@ def study(numbers: dict[str, Any], fields: dict[str, str]) -> str:
     return markdown(["spectra", "answer", "n", *(f"`{name}`" for name in names), "flagged"], rows)
 
 
+def calibration() -> str:
+    """Shares of truths within intervals, by the kept ranks: one row per instrument and answer."""
+    rows, names = [], []
+    for of, ranks in kept_ranks(RESULTS / CALIBRATION).items():
+        names = list(model_layout(of.model).parameters.names)
+        shares = inside(ranks.rank, 0.68), inside(ranks.rank, 0.95)
+        cells = [f"{low:.0%} / {high:.0%}" for low, high in zip(*shares, strict=True)]
+        together = f"{shares[0].mean():.0%} / {shares[1].mean():.1%}"
+        beyond = str(outside_band(ranks.credibility))
+        rows.append([of.instrument, of.answer, str(len(ranks.rank)), *cells, together, beyond])
+    head = ["seen by", "answer", "n", *(f"`{name}`" for name in names), "all", "TARP"]
+    return markdown(head, rows)
+
+
 def of_results() -> dict[str, str]:
     """Tables of the committed results of `experiments.reproduce`."""
     shares = {"inside_68": ".0%", "inside_95": ".0%"}
@@ -160,6 +175,7 @@ def write_all(folder: Path) -> None:
         "settings": settings(),
         "published": parameters(model_layout("published").parameters),
         "planets": parameters(model_layout("planets").parameters),
+        "calibration": calibration(),
         "experiments": commands("experiments"),
         "opacity_commands": commands("data_prep/opacities"),
     }

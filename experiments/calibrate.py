@@ -1,14 +1,16 @@
 """Are the answers as sure as they should be? Simulation-based calibration.
 
-python -m experiments.calibrate --out DIR [--model NAME] [--n 300] [--instrument NAME] [--fast]
-    [--no-chain]
+python -m experiments.calibrate --out DIR [--model NAME] [--n 300] [--first M] [--instrument NAME]
+    [--fast] [--no-chain] [--seed S]
 
 Planets drawn from the prior, seen by four instruments in turn; for each, how often intervals of
 each parameter hold the truth (with the binomial error of n planets), how uniform the ranks of the
 truths are (Talts et al. 2018, arXiv:1804.06788), and the expected coverage of TARP (Lemos et al.
 2023, arXiv:2302.03026), which sees all parameters together. Writes calibration.ecsv and two figures
-to DIR. If killed, it goes on where it stopped. The encoder's own samples (--no-chain), calibrated
-over many planets, tell how far these planets are out by chance.
+to DIR, and the ranks as they come: if killed, it goes on where it stopped, and --first M stops
+after M of the planets. The encoder's own samples (--no-chain), calibrated over many planets, tell
+how far these planets are out by chance. The ranks that the documentation tells of are in
+experiments/reproduce/results/calibration.
 """
 
 from __future__ import annotations
@@ -24,13 +26,22 @@ from jaxtyping import Float
 from rich.progress import track
 
 from exogan_jax.api import retrieve
-from exogan_jax.files.atomic import replacing
 from exogan_jax.gan.model import Model
 from exogan_jax.parameters import Parameters
 from exogan_jax.physics.forward import ForwardModel, simulate
 from exogan_jax.physics.observation import Observation, binning_operator
 from exogan_jax.retrieval.result import Posterior
 from experiments.evaluate import TEST_SEED, physics_of
+from experiments.ranks import (
+    LEVELS,
+    Asked,
+    Ranks,
+    draw,
+    inside,
+    read_ranks,
+    tarp,
+    write_ranks,
+)
 
 _CHUNK = 8
 #: Which answers, and what they ask `retrieve` for.
@@ -39,7 +50,6 @@ KINDS: dict[str, dict[str, Any]] = {
     "fast": {"exact": False},
     "encoder": {"exact": False, "chain": False},
 }
-_LEVELS = np.linspace(0, 1, 21)  # of TARP's credibility
 
 
 class Channel(NamedTuple):
@@ -73,13 +83,6 @@ INSTRUMENTS = {
 }
 
 
-class Ranked(NamedTuple):
-    """What is kept of an answer."""
-
-    rank: Float[np.ndarray, " d"]  # share of the samples below the truth
-    credibility: float  # TARP's: share of the samples nearer to a random point than the truth
-
-
 def observed(
     instrument: tuple[Channel, ...], physics: ForwardModel, n: int, seed: int
 ) -> tuple[list[Observation], np.ndarray]:
@@ -96,82 +99,57 @@ def observed(
 
 def ranked(
     posterior: Posterior, truth: Float[np.ndarray, " d"], parameters: Parameters, seed: int
-) -> Ranked:
-    """Ranks of ONE truth among the samples, ties broken at random."""
+) -> tuple[np.ndarray, float]:
+    """Rank (d,) of ONE truth among the samples, ties broken at random, and TARP's credibility."""
     rng = np.random.default_rng(seed)
     samples, weights = posterior.samples.astype(np.float64), posterior.weights
     below = weights @ (samples < truth) + rng.uniform() * (weights @ (samples == truth))
     unit, at = (np.asarray(parameters.to_unit(x)) for x in (samples, truth))
     point = rng.uniform(size=len(truth))
     nearer = np.square(unit - point).sum(axis=1) < np.square(at - point).sum()
-    return Ranked(below, float(weights @ nearer))
+    return below, float(weights @ nearer)
 
 
 def ranks(
-    path: Path, name: str, model: Model, physics: ForwardModel, n: int, seed: int, kind: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Ranks (n, d) and TARP's credibilities (n,) of n planets, but for those that `path` has."""
-    observations, theta = observed(INSTRUMENTS[name], physics, n, seed)
-    d = len(model.layout.parameters)
-    done, credibility = np.empty((0, d)), np.empty(0)
-    if path.exists():
-        with np.load(path, allow_pickle=False) as file:
-            done, credibility = file["rank"], file["credibility"]
-    for start in track(range(len(done), n, _CHUNK), description=name):
-        part = range(start, min(start + _CHUNK, n))
+    folder: Path, asked: Asked, model: Model, physics: ForwardModel, first: int | None = None
+) -> Ranks:
+    """Ranks of the first planets (default: of all), but for those that the folder has."""
+    observations, theta = observed(INSTRUMENTS[asked.instrument], physics, asked.n, asked.seed)
+    parameters, m = model.layout.parameters, min(first or asked.n, asked.n)
+    path = folder / asked.file
+    done = read_ranks(path, len(parameters))
+    description = f"{asked.instrument}, {asked.answer}"
+    for start in track(range(len(done.rank), m, _CHUNK), description=description):
+        part = range(start, min(start + _CHUNK, m))
         found = retrieve(
             [observations[i] for i in part],
             model,
             names=[str(i) for i in part],
             physics=physics,
             chunk=1,
-            **KINDS[kind],
+            **KINDS[asked.answer],
         )
         each = [
-            ranked(one, theta[i], model.layout.parameters, seed + i)
+            ranked(one, theta[i], parameters, asked.seed + i)
             for one, i in zip(found, part, strict=True)
         ]
-        done = np.concatenate([done, [one.rank for one in each]])
-        credibility = np.append(credibility, [one.credibility for one in each])
-        with replacing(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, rank=done, credibility=credibility)
-    return done[:n], credibility[:n]
+        rank, credibility = zip(*each, strict=True)
+        done = Ranks(np.concatenate([done.rank, rank]), np.append(done.credibility, credibility))
+        write_ranks(path, done)
+    return done.first(m)
 
 
-def inside(rank: Float[np.ndarray, "n d"], level: float) -> Float[np.ndarray, " d"]:
-    """Share of the truths within the central interval of a level."""
-    return (np.abs(rank - 0.5) < level / 2).mean(axis=0)
-
-
-def tarp(credibility: Float[np.ndarray, " n"]) -> Float[np.ndarray, " l"]:
-    """Share of the credibilities, or ranks, below each level: the level itself, where answers are
-    right.
-    """
-    return (credibility[None] <= _LEVELS[:, None]).mean(axis=1)
-
-
-def draw(out: Path, ranks_of: dict[str, np.ndarray], of_tarp: dict[str, np.ndarray]) -> None:
-    """Two figures: cumulative ranks less the uniform ones, and TARP's, with their 95 % bands."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    for title, data in (("ranks", ranks_of), ("tarp", of_tarp)):
-        figure, axes = plt.subplots(
-            1, len(data), figsize=(3.2 * len(data), 3), sharey=True, squeeze=False
-        )
-        for axis, (name, values) in zip(axes[0], data.items(), strict=True):
-            n = len(values)
-            band = 1.96 * np.sqrt(_LEVELS * (1 - _LEVELS) / n)
-            axis.fill_between(_LEVELS, -band, band, color="0.85", lw=0)
-            for column in values.reshape(n, -1).T:
-                axis.plot(_LEVELS, tarp(column) - _LEVELS, lw=1)
-            axis.set(title=name, xlabel="level")
-        axes[0, 0].set_ylabel("share - level")
-        figure.tight_layout()
-        figure.savefig(out / f"{title}.png", dpi=150)
-        plt.close(figure)
+def rows(asked: Asked, found: Ranks, parameters: Parameters) -> list[tuple[Any, ...]]:
+    """Of a table: shares within the 68 and 95 % intervals, and TARP's largest deviation."""
+    n, about = len(found.rank), (asked.instrument, asked.answer)
+    shares = inside(found.rank, 0.68), inside(found.rank, 0.95)
+    each = zip(parameters.names, *shares, strict=True)
+    off = float(np.abs(tarp(found.credibility) - LEVELS).max())
+    return [
+        *((*about, name, low, high, n) for name, low, high in each),
+        (*about, "all together", *(share.mean() for share in shares), n),
+        (*about, "tarp: largest deviation", off, np.nan, n),
+    ]
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -179,7 +157,8 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", metavar="NAME")
-    parser.add_argument("--n", type=int, default=300)
+    parser.add_argument("--n", type=int, default=300, help="planets, drawn together")
+    parser.add_argument("--first", type=int, metavar="M", help="the first of them alone")
     parser.add_argument("--instrument", choices=INSTRUMENTS, action="append")
     parser.add_argument("--fast", action="store_true", help="the generator's own answers")
     parser.add_argument("--no-chain", action="store_true", help="the encoder's own samples")
@@ -188,21 +167,17 @@ def main(argv: list[str] | None = None) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     model, physics = physics_of(args.model)
     kind = "encoder" if args.no_chain else "fast" if args.fast else "exact"
-    rows, rank_of, tarp_of = [], {}, {}
+    lines: list[tuple[Any, ...]] = []
+    found: dict[str, Ranks] = {}
     for name in args.instrument or list(INSTRUMENTS):
-        path = args.out / f"{model.name}_{name}_{kind}_{args.n}_{args.seed}.npz"
-        rank, credibility = ranks(path, name, model, physics, args.n, args.seed, kind)
-        rank_of[name], tarp_of[name] = rank, credibility
-        shares = inside(rank, 0.68), inside(rank, 0.95)
-        for i, parameter in enumerate(model.layout.parameters.names):
-            rows.append((name, kind, parameter, shares[0][i], shares[1][i], len(rank)))
-        off = float(np.abs(tarp(credibility) - _LEVELS).max())
-        rows.append((name, kind, "tarp: largest deviation", off, np.nan, len(rank)))
+        asked = Asked(model.name, name, kind, args.n, args.seed)
+        found[name] = ranks(args.out, asked, model, physics, args.first)
+        lines += rows(asked, found[name], model.layout.parameters)
     columns = ("instrument", "answer", "parameter", "inside_68", "inside_95", "n")
-    table = Table(rows=rows, names=columns)
+    table = Table(rows=lines, names=columns)
     table.write(args.out / "calibration.ecsv", format="ascii.ecsv", overwrite=True)
     table.pprint(max_lines=-1)
-    draw(args.out, rank_of, tarp_of)
+    draw(args.out, found)
 
 
 if __name__ == "__main__":

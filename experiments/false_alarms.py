@@ -32,9 +32,10 @@ from exogan_jax.parameters import Parameters
 from exogan_jax.physics.forward import ForwardModel, simulate
 from exogan_jax.physics.observation import Observation, binning_operator
 from exogan_jax.retrieval.flags import AT_BOUND, split
-from experiments.calibrate import Channel, inside, ranked
+from experiments.calibrate import Channel, ranked
 from experiments.evaluate import TEST_SEED, physics_of
 from experiments.kept_rows import keep_row, kept_rows
+from experiments.ranks import inside
 
 NEAR_BOUND = 0.02  # of the range
 FAINT = 40.0  # chi-square of a true spectrum's features: twice what `featureless` asks for
@@ -170,7 +171,7 @@ def judged(
             chunk=chunk,
         )
         for i, one in zip(rows, result, strict=True):
-            rank = ranked(one, made[i].theta, physics.parameters, i).rank.round(4).tolist()
+            rank = ranked(one, made[i].theta, physics.parameters, i)[0].round(4).tolist()
             known[i] = Found(one.flags, rank, round(one.effective_sample_size, 1))
             keep_row(path, {"input": i, **known[i]._asdict()})
     return [known[i] for i in range(len(made))]

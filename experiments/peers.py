@@ -31,11 +31,12 @@ from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.physics.observation import Observation
 from exogan_jax.retrieval.diagnostics import divergences
 from exogan_jax.retrieval.weighted import weighted_quantile
-from experiments.calibrate import INSTRUMENTS, inside, observed
+from experiments.calibrate import INSTRUMENTS, observed
 from experiments.compare_sampling import timed
 from experiments.evaluate import TEST_SEED, physics_of
 from experiments.kept_rows import keep_row, kept_rows
 from experiments.nested import log_likelihood, nested
+from experiments.ranks import inside
 
 #: Arguments of `retrieve`.
 OWN: dict[str, dict[str, Any]] = {

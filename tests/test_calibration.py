@@ -7,7 +7,7 @@ import pytest
 from fake_results import make_retrieval
 
 from exogan_jax.layout import PUBLISHED
-from experiments import calibrate
+from experiments import calibrate, ranks
 
 PARAMETERS = PUBLISHED.parameters
 D = len(PARAMETERS)
@@ -33,18 +33,19 @@ def judged(width):
     found = [
         calibrate.ranked(one, theta, PARAMETERS, i) for i, (one, theta) in enumerate(answers(width))
     ]
-    return np.array([x.rank for x in found]), np.array([x.credibility for x in found])
+    return ranks.Ranks(*map(np.array, zip(*found, strict=True)))
 
 
 def test_right_answers_are_calibrated_and_narrow_ones_are_not():
-    levels = calibrate._LEVELS
     rank, credibility = judged(1.0)
-    assert np.all(np.abs(calibrate.inside(rank, 0.68) - 0.68) < 4 * np.sqrt(0.68 * 0.32 / N))
-    assert np.all(np.abs(calibrate.inside(rank, 0.95) - 0.95) < 4 * np.sqrt(0.95 * 0.05 / N))
-    assert np.abs(calibrate.tarp(credibility) - levels).max() < 0.09
+    assert np.all(np.abs(ranks.inside(rank, 0.68) - 0.68) < 4 * np.sqrt(0.68 * 0.32 / N))
+    assert np.all(np.abs(ranks.inside(rank, 0.95) - 0.95) < 4 * np.sqrt(0.95 * 0.05 / N))
+    assert np.abs(ranks.tarp(credibility) - ranks.LEVELS).max() < 0.09
+    assert ranks.outside_band(credibility) <= 6  # of 21, which go together
     narrow, sure = judged(0.4)
-    assert np.all(calibrate.inside(narrow, 0.68) < 0.5)
-    assert np.abs(calibrate.tarp(sure) - levels).max() > 0.1
+    assert np.all(ranks.inside(narrow, 0.68) < 0.5)
+    assert np.abs(ranks.tarp(sure) - ranks.LEVELS).max() > 0.1
+    assert ranks.outside_band(sure) > 12
 
 
 def test_weights_and_ties_count():
@@ -52,9 +53,9 @@ def test_weights_and_ties_count():
     samples = np.repeat([[0.1], [0.4], [0.4], [0.9]], D, axis=1)
     samples = np.asarray(PARAMETERS.from_unit(samples), np.float64)
     one = dataclasses.replace(made, samples=samples, weights=np.array([0.4, 0.1, 0.2, 0.3]))
-    ranks = [calibrate.ranked(one, samples[1], PARAMETERS, seed).rank[0] for seed in range(200)]
-    assert min(ranks) >= 0.4 and max(ranks) <= 0.7
-    assert np.mean(ranks) == pytest.approx(0.55, abs=0.03)
+    found = [calibrate.ranked(one, samples[1], PARAMETERS, seed)[0][0] for seed in range(200)]
+    assert min(found) >= 0.4 and max(found) <= 0.7
+    assert np.mean(found) == pytest.approx(0.55, abs=0.03)
 
 
 def test_instruments_have_bins_and_photometry():
@@ -81,13 +82,31 @@ def test_it_goes_on_where_it_was(tmp_path, monkeypatch):
     theta = np.asarray(PARAMETERS.from_unit(np.full((20, D), 0.4)), np.float64)
     monkeypatch.setattr(calibrate, "retrieve", fake)
     monkeypatch.setattr(calibrate, "observed", lambda *_: ([None] * 20, theta))
-    arguments = (tmp_path / "r.npz", "prism", Model(), None)
-    first, _ = calibrate.ranks(*arguments, 8, 0, "exact")
-    assert first.shape == (8, D) and done == [str(i) for i in range(8)]
-    rank, credibility = calibrate.ranks(*arguments, 20, 0, "encoder")
-    np.testing.assert_array_equal(rank[:8], first)
-    assert rank.shape == (20, D) and credibility.shape == (20,)
+    exact = ranks.Asked("m", "hst_spitzer", "exact", 20, 7)
+    first = calibrate.ranks(tmp_path, exact, Model(), None, 8)
+    assert first.rank.shape == (8, D) and done == [str(i) for i in range(8)]
+    again = calibrate.ranks(tmp_path, exact, Model(), None)
+    np.testing.assert_allclose(again.rank[:8], first.rank, atol=1e-6)
+    assert again.rank.shape == (20, D) and again.credibility.shape == (20,)
     assert done == [str(i) for i in range(20)]
-    assert asked == [{}] + 2 * [{"exact": False, "chain": False}]
-    calibrate.draw(tmp_path, {"prism": rank}, {"prism": credibility})
+    calibrate.ranks(tmp_path, exact._replace(answer="encoder"), Model(), None, 1)
+    assert asked == 3 * [{}] + [{"exact": False, "chain": False}]
+    assert calibrate.ranks(tmp_path, exact, Model(), None, 5).rank.shape == (5, D)
+    kept = ranks.kept_ranks(tmp_path)
+    assert {k.answer: len(v.rank) for k, v in kept.items()} == {"exact": 20, "encoder": 1}
+    assert kept[exact].rank.shape == (20, D)
+    ranks.draw(tmp_path, {"prism": again})
     assert (tmp_path / "ranks.png").stat().st_size > 5000
+
+
+def test_rows_tell_what_ranks_say():
+    rank = np.full((10, D), 0.5)
+    rank[:2, 0] = 0.99  # outside of the 68 and the 95 % interval
+    rank[2:5, 1] = 0.9  # outside of the 68 % interval
+    about = ranks.Asked("m", "wide", "fast", 10, 0)
+    found = calibrate.rows(about, ranks.Ranks(rank, np.linspace(0, 1, 10)), PARAMETERS)
+    assert [row[:2] for row in found] == (D + 2) * [("wide", "fast")]
+    assert found[0][2:] == (PARAMETERS.names[0], 0.8, 0.8, 10)
+    assert found[1][2:] == (PARAMETERS.names[1], 0.7, 1.0, 10)
+    assert found[D][2] == "all together" and found[D][3] == pytest.approx(1 - 0.5 / D)
+    assert 0 < found[D + 1][3] <= 0.11

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from exogan_jax.atmosphere import (
@@ -50,6 +51,56 @@ def extent_of(
     return energy * log_pressures / _gravity(mass_kg, radius_m) / radius_m
 
 
+@jax.custom_jvp
+def _stack(
+    energy: Float[Array, " layer"],
+    log_ratio: Float[Array, " layer"],
+    surface_gravity: Float[Array, ""],
+    radius_m: Float[Array, ""],
+) -> tuple[Float[Array, " layer"], Float[Array, " layer"]]:
+    """Altitudes of the layers' lower boundaries and thicknesses, m."""
+
+    def up(altitude: Array, layer: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
+        layer_energy, layer_log_ratio = layer
+        # Gravity at the layer's lower boundary.
+        gravity = surface_gravity / jnp.square(1 + altitude / radius_m)
+        thickness = layer_energy / gravity * layer_log_ratio
+        return altitude + thickness, (altitude, thickness)
+
+    layers = energy, log_ratio
+    _, found = jax.lax.scan(up, jnp.zeros_like(radius_m), layers, unroll=10)
+    altitude, thickness = found
+    return altitude, thickness
+
+
+@_stack.defjvp
+def _stack_jvp(
+    primals: tuple[Array, ...], tangents: tuple[Array, ...]
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """Changes of a layer's thickness lift all layers above, whose gravity is then weaker: in planet
+    radii, x' = x + s (1 + x)^2 from layer to layer, and the change of x is linear in those of s.
+    """
+    altitude, thickness = _stack(*primals)
+    radius_m, d_radius_m = primals[-1], tangents[-1]
+
+    def at_surface(energy: Array, log_ratio: Array, gravity: Array, radius_m: Array) -> Array:
+        return energy * log_ratio / gravity / radius_m
+
+    s, d_s = jax.jvp(at_surface, primals, tangents)
+    lift = 1 + altitude / radius_m
+    # How much a layer's lower boundary moves with one below it: the product of those between.
+    growth = jnp.log1p(2 * s * lift)
+    total = jnp.cumsum(growth)
+    between = (total - growth)[:, None] - total[None, :]
+    below = np.tri(s.size, k=-1, dtype=bool)
+    moves = jnp.where(below, jnp.exp(jnp.where(below, between, 0.0)), 0.0)
+    thicker = jnp.square(lift) * d_s
+    d_x = moves @ thicker
+    d_altitude = radius_m * d_x + altitude / radius_m * d_radius_m
+    d_thickness = radius_m * (thicker + 2 * s * lift * d_x) + thickness / radius_m * d_radius_m
+    return (altitude, thickness), (d_altitude, d_thickness)
+
+
 def chords(
     mass_kg: Float[Array, ""],
     radius_m: Float[Array, ""],
@@ -81,15 +132,7 @@ def chords(
     extent = (energy * log_ratio).sum() / surface_gravity / radius_m
     energy = energy * jnp.minimum(1, LARGEST_EXTENT / extent)  # finite, whatever the planet
 
-    def up(altitude: Array, layer: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
-        layer_energy, layer_log_ratio = layer
-        # Gravity at the layer's lower boundary.
-        gravity = surface_gravity / jnp.square(1 + altitude / radius_m)
-        thickness = layer_energy / gravity * layer_log_ratio
-        return altitude + thickness, (altitude, thickness)
-
-    zero = jnp.zeros((), dtype)
-    _, (altitude, thickness) = jax.lax.scan(up, zero, (energy, log_ratio), unroll=10)
+    altitude, thickness = _stack(energy, log_ratio, surface_gravity, radius_m)
 
     # Differences of altitudes, not of squared radii: float32 keeps its digits.
     tangent = altitude + thickness[0] / 2

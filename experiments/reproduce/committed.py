@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 MODELS = ("published", "planets")
 RESULTS, FIGURES = HERE / "results", ROOT / "docs" / "figures"
+CALIBRATION = "calibration"  # folder of ranks within that of results, see `experiments.calibrate`
 
 
 class Quote(NamedTuple):

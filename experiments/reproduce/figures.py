@@ -11,7 +11,8 @@ import numpy as np
 from exogan_jax.files.plots import plot_spectrum
 from exogan_jax.physics.observation import Observation
 from exogan_jax.retrieval.result import Posterior
-from experiments.reproduce.committed import read_results
+from experiments.ranks import draw, kept_ranks
+from experiments.reproduce.committed import CALIBRATION, read_results
 
 _WAYS = {"paper": "tab:orange", "fast": "tab:blue", "exact": "k"}
 
@@ -24,12 +25,16 @@ def draw_planet(folder: Path, name: str, posterior: Posterior, observation: Obse
 
 
 def draw_studies(results: Path, folder: Path) -> None:
-    """noise.png: how errors grow with the noise; nothing where that study is not there."""
+    """noise.png: how errors grow with the noise; ranks.png and tarp.png of the kept ranks. Nothing
+    of what is not there.
+    """
     found = read_results(results)
-    if "noise" not in found:
-        return
     folder.mkdir(parents=True, exist_ok=True)
-    _draw_noise(found["noise"]).savefig(folder / "noise.png", dpi=80)
+    if "noise" in found:
+        _draw_noise(found["noise"]).savefig(folder / "noise.png", dpi=80)
+    kept = kept_ranks(results / CALIBRATION)
+    if kept:
+        draw(folder, {f"{of.instrument}, {of.answer}": ranks for of, ranks in kept.items()})
 
 
 def _draw_noise(study: dict[str, Any]) -> matplotlib.figure.Figure:

@@ -1,0 +1,118 @@
+"""Where truths rank among the samples of answers: what is kept of them, and what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from exogan_jax.files.atomic import replacing
+
+LEVELS = np.linspace(0, 1, 21)  # of TARP's credibility
+#: Of planets drawn together, the same ones for each instrument and answer: a file of ranks is
+#: MODEL-INSTRUMENT-ANSWER-N-SEED.npz.
+_PARTS = 5
+
+
+class Ranks(NamedTuple):
+    """Of the first m of n planets."""
+
+    rank: Float[np.ndarray, "m d"]  # share of the samples below the truth
+    #: TARP's: share of the samples nearer to a random point than the truth
+    credibility: Float[np.ndarray, " m"]
+
+    def first(self, m: int) -> Ranks:
+        """Of the first m."""
+        return Ranks(self.rank[:m], self.credibility[:m])
+
+
+class Asked(NamedTuple):
+    """What ranks are of."""
+
+    model: str
+    instrument: str
+    answer: str
+    n: int  # planets that are drawn together
+    seed: int
+
+    @property
+    def file(self) -> str:
+        """Name of the file."""
+        return "-".join(map(str, self)) + ".npz"
+
+
+def read_ranks(path: Path, d: int) -> Ranks:
+    """A file's, of d parameters; none, where there is no file."""
+    if not path.exists():
+        return Ranks(np.empty((0, d)), np.empty(0))
+    with np.load(path, allow_pickle=False) as file:
+        return Ranks(file["rank"].astype(np.float64), file["credibility"].astype(np.float64))
+
+
+def write_ranks(path: Path, ranks: Ranks) -> None:
+    """Writes a file; a kill leaves the one before."""
+    # Shares of 2,048 samples: float32 has digits to spare.
+    fields = {k: v.astype(np.float32) for k, v in ranks._asdict().items()}
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, **fields)
+
+
+def kept_ranks(folder: Path) -> dict[Asked, Ranks]:
+    """All of a folder."""
+    found = {}
+    for path in sorted(folder.glob("*.npz")):
+        *names, n, seed = path.stem.split("-")
+        if len(names) + 2 == _PARTS:
+            found[Asked(*names, int(n), int(seed))] = read_ranks(path, 0)
+    return found
+
+
+def inside(rank: Float[np.ndarray, "n d"], level: float) -> Float[np.ndarray, " d"]:
+    """Share of the truths within the central interval of a level."""
+    return (np.abs(rank - 0.5) < level / 2).mean(axis=0)
+
+
+def tarp(credibility: Float[np.ndarray, " n"]) -> Float[np.ndarray, " l"]:
+    """Share of the credibilities, or ranks, below each level: the level itself, where answers are
+    right.
+    """
+    return (credibility[None] <= LEVELS[:, None]).mean(axis=1)
+
+
+def tarp_band(n: int) -> Float[np.ndarray, " l"]:
+    """By how much `tarp` of n right answers is off each level, 95 times in 100."""
+    return 1.96 * np.sqrt(LEVELS * (1 - LEVELS) / n)
+
+
+def outside_band(credibility: Float[np.ndarray, " n"]) -> int:
+    """At how many levels `tarp` is outside of its band."""
+    off = np.abs(tarp(credibility) - LEVELS)
+    return int((off > tarp_band(len(credibility)) + 1e-12).sum())
+
+
+def draw(folder: Path, found: dict[str, Ranks]) -> None:
+    """Two figures, ranks.png and tarp.png: cumulative ranks less the uniform ones, and TARP's, with
+    their 95 % bands; one panel for each title.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    for name, title in (("rank", "ranks"), ("credibility", "tarp")):
+        figure, axes = plt.subplots(
+            1, len(found), figsize=(3.2 * len(found), 3), sharey=True, squeeze=False
+        )
+        for axis, (label, ranks) in zip(axes[0], found.items(), strict=True):
+            values = getattr(ranks, name)
+            n = len(values)
+            axis.fill_between(LEVELS, -tarp_band(n), tarp_band(n), color="0.85", lw=0)
+            for column in values.reshape(n, -1).T:
+                axis.plot(LEVELS, tarp(column) - LEVELS, lw=1)
+            axis.set(title=f"{label}, {n}", xlabel="level")
+        axes[0, 0].set_ylabel("share - level")
+        figure.tight_layout()
+        figure.savefig(folder / f"{title}.png", dpi=150)
+        plt.close(figure)
