@@ -176,7 +176,7 @@ def main(argv: list[str] | None = None) -> None:
     columns = ("instrument", "answer", "parameter", "inside_68", "inside_95", "n")
     table = Table(rows=lines, names=columns)
     table.write(args.out / "calibration.ecsv", format="ascii.ecsv", overwrite=True)
-    table.pprint(max_lines=-1)
+    table.pprint(max_lines=-1, max_width=-1)
     draw(args.out, found)
 
 

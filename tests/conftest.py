@@ -9,8 +9,10 @@ from fake_retrieve import fake, no_figures  # noqa: F401  (fixtures)
 
 from exogan_jax.retrieval import lightly
 
-# XLA's other way to make code of fusions takes twice as long to compile; of child processes, too.
-os.environ["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false " + os.environ.get("XLA_FLAGS", "")
+# XLA's other way to make code of fusions takes twice as long to compile, and code in parts a tenth
+# longer, where other tests keep the other cores busy; of child processes, too.
+FLAGS = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1 "
+os.environ["XLA_FLAGS"] = FLAGS + os.environ.get("XLA_FLAGS", "")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 ROOT = Path(__file__).resolve().parents[1]

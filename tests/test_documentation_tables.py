@@ -1,0 +1,44 @@
+"""Tables of the documentation that are made of results."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exogan_jax.files.headers import model_layout
+from experiments.ranks import Asked, Ranks, write_ranks
+
+PATH = Path(__file__).resolve().parents[1] / "docs" / "tables.py"
+
+
+@pytest.fixture(scope="module")
+def tables():
+    spec = importlib.util.spec_from_file_location("documentation_tables", PATH)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_kept_ranks_are_a_row_for_each_instrument_and_answer(tables, tmp_path, monkeypatch):
+    names = model_layout("planets").parameters.names
+    rank = np.full((20, len(names)), 0.5)
+    rank[:2, 0] = 0.001  # outside of both intervals
+    rank[2:6, 1] = 0.9  # outside of the 68 % interval
+    folder = tmp_path / "calibration"
+    folder.mkdir()
+    even = (np.arange(20) + 0.5) / 20
+    for answer, credibility in (("exact", even), ("fast", np.full(20, 0.99))):
+        asked = Asked("planets", "hst_spitzer", answer, 500, 7)
+        write_ranks(folder / asked.file, Ranks(rank, credibility))
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    head, _, exact, fast = tables.calibration().splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in (head, exact, fast)]
+    assert cells[0][3:-2] == [f"`{name}`" for name in names]
+    assert cells[1][:5] == ["hst_spitzer", "exact", "20", "90% / 90%", "80% / 100%"]
+    assert cells[1][-2:] == ["97% / 99.1%", "0"]
+    assert cells[2][1] == "fast" and int(cells[2][-1]) > 15
+
+
+def test_bars_in_a_cell_are_no_columns(tables):
+    assert tables.markdown(["a"], [["b|c"]]) == "| a |\n| --- |\n| b\\|c |\n"
