@@ -11,9 +11,6 @@ from jaxtyping import Float
 from exogan_jax.files.atomic import replacing
 
 LEVELS = np.linspace(0, 1, 21)  # of TARP's credibility
-#: Of planets drawn together, the same ones for each instrument and answer: a file of ranks is
-#: MODEL-INSTRUMENT-ANSWER-N-SEED.npz.
-_PARTS = 5
 
 
 class Ranks(NamedTuple):
@@ -29,7 +26,9 @@ class Ranks(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What ranks are of."""
+    """What ranks are of; a file of them is MODEL-INSTRUMENT-ANSWER-N-SEED.npz. The planets are the
+    same for each instrument and answer.
+    """
 
     model: str
     instrument: str
@@ -63,9 +62,8 @@ def kept_ranks(folder: Path) -> dict[Asked, Ranks]:
     """All of a folder."""
     found = {}
     for path in sorted(folder.glob("*.npz")):
-        *names, n, seed = path.stem.split("-")
-        if len(names) + 2 == _PARTS:
-            found[Asked(*names, int(n), int(seed))] = read_ranks(path, 0)
+        model, instrument, answer, n, seed = path.stem.split("-")
+        found[Asked(model, instrument, answer, int(n), int(seed))] = read_ranks(path, 0)
     return found
 
 
