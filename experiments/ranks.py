@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.figure import Figure
 
 from exogan_jax.files.atomic import replacing
 
@@ -47,22 +48,20 @@ def read_ranks(path: Path, d: int) -> Ranks:
     if not path.exists():
         return Ranks(np.empty((0, d)), np.empty(0))
     with np.load(path, allow_pickle=False) as file:
-        return Ranks(file["rank"].astype(np.float64), file["credibility"].astype(np.float64))
+        return Ranks(file["rank"], file["credibility"])
 
 
 def write_ranks(path: Path, ranks: Ranks) -> None:
     """Writes a file; a kill leaves the one before."""
-    # Shares of 2,048 samples: float32 has digits to spare.
-    fields = {k: v.astype(np.float32) for k, v in ranks._asdict().items()}
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.savez_compressed(file, **fields)
+        np.savez_compressed(file, **ranks._asdict())
 
 
 def kept_ranks(folder: Path) -> dict[Asked, Ranks]:
     """All of a folder."""
     found = {}
     for path in sorted(folder.glob("*.npz")):
-        model, instrument, answer, n, seed = path.stem.split("-")
+        model, instrument, answer, n, seed = path.stem.rsplit("-", 4)
         found[Asked(model, instrument, answer, int(n), int(seed))] = read_ranks(path, 0)
     return found
 
@@ -94,15 +93,9 @@ def draw(folder: Path, found: dict[str, Ranks]) -> None:
     """Two figures, ranks.png and tarp.png: cumulative ranks less the uniform ones, and TARP's, with
     their 95 % bands; one panel for each title.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     for name, title in (("rank", "ranks"), ("credibility", "tarp")):
-        figure, axes = plt.subplots(
-            1, len(found), figsize=(3.2 * len(found), 3), sharey=True, squeeze=False
-        )
+        figure = Figure(figsize=(3.2 * len(found), 3), layout="tight")
+        axes = figure.subplots(1, len(found), sharey=True, squeeze=False)
         for axis, (label, ranks) in zip(axes[0], found.items(), strict=True):
             values = getattr(ranks, name)
             n = len(values)
@@ -111,6 +104,4 @@ def draw(folder: Path, found: dict[str, Ranks]) -> None:
                 axis.plot(LEVELS, tarp(column) - LEVELS, lw=1)
             axis.set(title=f"{label}, {n}", xlabel="level")
         axes[0, 0].set_ylabel("share - level")
-        figure.tight_layout()
         figure.savefig(folder / f"{title}.png", dpi=150)
-        plt.close(figure)

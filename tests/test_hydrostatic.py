@@ -63,6 +63,8 @@ def test_float32_and_batches():
     run = jax.jit(jax.grad(lambda *x: _stack(*x)[0].sum(), argnums=(2, 3)))
     plain = jax.grad(lambda *x: _stack.fun(*x)[0].sum(), argnums=(2, 3))(*arguments)
     np.testing.assert_allclose(run(*arguments), plain, rtol=2e-4)
-    many = [jnp.stack([x, x * 1.0]) for x in arguments]
-    for one, two in zip(run(*arguments), jax.vmap(run)(*many), strict=True):
-        np.testing.assert_allclose(two, [one, one], rtol=1e-5)
+    other = planet(0.2, jnp.float32)
+    many = [jnp.stack(pair) for pair in zip(arguments, other, strict=True)]
+    each = zip(run(*arguments), run(*other), jax.vmap(run)(*many), strict=True)
+    for one, two, both in each:
+        np.testing.assert_allclose(both, [one, two], rtol=1e-5)

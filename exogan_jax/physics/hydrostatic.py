@@ -68,8 +68,7 @@ def _stack(
         return altitude + thickness, (altitude, thickness)
 
     layers = energy, log_ratio
-    _, found = jax.lax.scan(up, jnp.zeros_like(radius_m), layers, unroll=10)
-    altitude, thickness = found
+    _, (altitude, thickness) = jax.lax.scan(up, jnp.zeros_like(radius_m), layers, unroll=10)
     return altitude, thickness
 
 
