@@ -60,6 +60,23 @@ KEYS_CHECKED_ELSEWHERE = (
 COMPUTING = ("test_accuracy.py",)
 
 
+def pytest_configure(config):
+    """Each of the suite's processes keeps to cores of its own, with its children: on two cores that
+    is an eighth faster than two processes of two threads each.
+    """
+    if config.getoption("numprocesses", None):
+        # NumPy is there before a process can tell its cores, and its children would else sum in
+        # another order than itself.
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    own = getattr(config, "workerinput", None)
+    if own is None or not hasattr(os, "sched_setaffinity"):
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    mine = cores[int(own["workerid"].removeprefix("gw")) :: own["workercount"]]
+    if mine:
+        os.sched_setaffinity(0, mine)
+
+
 def pytest_collection_modifyitems(items):
     """Long files first; the others in their order."""
     rank = {name: i for i, name in enumerate(LONG)}
