@@ -138,7 +138,7 @@ def calibration() -> str:
     rows, names = [], []
     for of, ranks in kept_ranks(RESULTS / CALIBRATION).items():
         names = list(model_layout(of.model).parameters.names)
-        shares = inside(ranks.rank, 0.68), inside(ranks.rank, 0.95)
+        shares = inside(ranks.rank)
         cells = [f"{low:.0%} / {high:.0%}" for low, high in zip(*shares, strict=True)]
         together = f"{shares[0].mean():.0%} / {shares[1].mean():.1%}"
         beyond = str(outside_band(ranks.credibility))

@@ -142,7 +142,7 @@ def ranks(
 def rows(asked: Asked, found: Ranks, parameters: Parameters) -> list[tuple[Any, ...]]:
     """Of a table: shares within the 68 and 95 % intervals, and TARP's largest deviation."""
     n, about = len(found.rank), (asked.instrument, asked.answer)
-    shares = inside(found.rank, 0.68), inside(found.rank, 0.95)
+    shares = inside(found.rank)
     each = zip(parameters.names, *shares, strict=True)
     off = float(np.abs(tarp(found.credibility) - LEVELS).max())
     return [

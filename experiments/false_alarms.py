@@ -215,7 +215,7 @@ def coverage(made: Sequence[Case], found: Sequence[Found], parameters: Parameter
     for name, rank in of.items():
         table.add_column(f"{name}, {len(rank)}", justify="right")
     for i, parameter in enumerate(parameters.names):
-        shares = [[100 * inside(rank, level)[i] for level in (0.68, 0.95)] for rank in of.values()]
+        shares = [100 * inside(rank)[:, i] for rank in of.values()]
         table.add_row(parameter, *(f"{low:.0f} / {high:.0f}" for low, high in shares))
     return table
 

@@ -74,7 +74,7 @@ def report(rows: Sequence[dict[str, Any]], parameters: Parameters) -> Table:
     for name in PRIORS:
         rank = np.array([row["rank"] for row in rows if row["offsets"] == name])
         if len(rank):
-            counts = [np.rint(len(rank) * inside(rank, level)) for level in (0.68, 0.95)]
+            counts = np.rint(len(rank) * inside(rank))
             cells = (f"{low:.0f} | {high:.0f}" for low, high in zip(*counts, strict=True))
             table.add_row(name, str(len(rank)), *cells)
     return table

@@ -213,12 +213,13 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     for kind in dict.fromkeys(row["kind"] for row in rows):
         own = [row for row in rows if row["kind"] == kind]
         rank = np.array([row["rank"] for row in own])
+        shares = inside(rank).mean(axis=1)
         off = [row["divergence"] for row in own if "divergence" in row]
         out[kind] = {
             "n": len(own),
             "error": float(np.mean([row["off"] for row in own])),
-            "inside_68": float(inside(rank, 0.68).mean()),
-            "inside_95": float(inside(rank, 0.95).mean()),
+            "inside_68": float(shares[0]),
+            "inside_95": float(shares[1]),
             # The first compiles.
             "seconds": float(np.median([row["seconds"] for row in own])),
             "training_seconds": max(row["training"] for row in own),

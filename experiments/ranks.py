@@ -66,9 +66,10 @@ def kept_ranks(folder: Path) -> dict[Asked, Ranks]:
     return found
 
 
-def inside(rank: Float[np.ndarray, "n d"], level: float) -> Float[np.ndarray, " d"]:
-    """Share of the truths within the central interval of a level."""
-    return (np.abs(rank - 0.5) < level / 2).mean(axis=0)
+def inside(rank: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "2 d"]:
+    """Shares of the truths within the central 68 and 95 % intervals."""
+    off = np.abs(rank - 0.5)
+    return np.stack([(off < level / 2).mean(axis=0) for level in (0.68, 0.95)])
 
 
 def tarp(credibility: Float[np.ndarray, " n"]) -> Float[np.ndarray, " l"]:
