@@ -58,11 +58,16 @@ def quotes(results: Mapping[str, Any]) -> list[Quote]:
     said = f"68 % intervals hold {range_of(prism, 'inside_68')}"
     exact = results["accuracy"]["noise-free"]["exact"]
     success = f"{exact['n']} exact answers", f"{range_of(exact, 'within_1_sigma')} within one sigma"
-    rates = [f"{hundreds(results['speed'][name]['a_second']):,}" for name in MODELS]
+    whole = [results["speed"][name] for name in MODELS]
+    rates = [f"{hundreds(of['a_second']):,}" for of in whole]
+    beside = " and ".join(f"{of['over_exponentials']:.2f}" for of in whole)
+    products = "-".join(sorted(f"{of['products_over_forward']:.1f}" for of in whole))
     return [
         *(Quote(readme, words) for words in success),
         Quote(readme, f"{rates[0]}, {rates[1]} spectra/s"),
         Quote(evidence, f"{rates[0]} spectra/s (`published`), {rates[1]} (`planets`)"),
+        Quote(evidence, f"{beside} times the time of their exponentials"),
+        Quote(evidence, f"its matrix products alone take {products} times"),
         Quote(readme, f"{forward['median']:.1f} ppm (median), {forward['rms']:.2f} ppm (rms)"),
         Quote(evidence, f"{forward['median']:.1f} ppm median, {forward['q95']:.1f} ppm 95 %"),
         Quote(readme, f"{network} ppm (median)"),
