@@ -49,8 +49,8 @@ def retrieve(
     walkers then samples the posterior of the latent, the prior being uniform (over the parameters,
     where the model's latents are anchored to them) unless told, with the generator in place of the
     forward model and its errors in the likelihood. With the paper's pixel loss, or a model whose
-    latent is too long for an ensemble, the samples are the paper's: what the starts came to,
-    weighted by how well they fit.
+    latent is too long for an ensemble, the samples are the paper's: the latents where the starts
+    ended, weighted by how well they fit.
 
     With `physics`, the samples of an ensemble are then weighted to those of the exact posterior:
     the forward model in place of the generator, the data's errors alone.
@@ -140,10 +140,10 @@ def _asked(
 def _freed(
     observation: Observation, target: Target, settings: Settings, n_instruments: int
 ) -> Target:
-    """A target of whose instruments not all is known.
+    """A target whose instruments' offsets or errors are free.
 
     Raises:
-      ValueError: it is none of levels.
+      ValueError: the model does not draw levels.
     """
     depth = target.depth
     if not isinstance(depth, LevelTarget):

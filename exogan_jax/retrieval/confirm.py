@@ -150,7 +150,7 @@ def corrected(
     model: Model,
 ) -> Target:
     """A target whose generator is corrected by what the forward model says of samples; the target
-    as it is where too few of them exist, or it is none of levels.
+    as it is where too few of them exist, or the model does not draw levels.
 
     Args:
       target: of the observation.

@@ -165,8 +165,8 @@ def level_target(
 
 
 def with_free(target: LevelTarget, free: Instruments) -> LevelTarget:
-    """A target whose instruments have something free. What the generator errs by together is seen
-    in the residuals that are left then.
+    """A target with free offsets or errors of its instruments. The generator's common errors are
+    those that are left in the residuals then.
     """
     weight, strength = (np.asarray(x, np.float64) for x in (target.weight, target.strength))
     rows = np.sqrt(strength)[:, None] * np.asarray(target.along)
