@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from exogan_jax.parameters import ROLES as PARAMETER_ROLES
 from exogan_jax.parameters import UNITS, Parameters
 from exogan_jax.retrieval.flags import MEANINGS
 from exogan_jax.retrieval.settings import Settings
-from experiments.ranks import inside, kept_ranks, outside_band
+from experiments.ranks import inside, kept_ranks, mean_likelihood, outside_band
 from experiments.reproduce.committed import CALIBRATION, RESULTS, read_results
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -142,8 +143,12 @@ def calibration() -> str:
         cells = [f"{low:.0%} / {high:.0%}" for low, high in zip(*shares, strict=True)]
         together = f"{shares[0].mean():.0%} / {shares[1].mean():.1%}"
         beyond = str(outside_band(ranks.credibility))
-        rows.append([of.instrument, of.answer, str(len(ranks.rank)), *cells, together, beyond])
-    head = ["seen by", "answer", "n", *(f"`{name}`" for name in names), "all", "TARP"]
+        mean, error = mean_likelihood(ranks.likelihood)
+        worse = "-" if math.isnan(mean) else f"{mean:.2f} +- {error:.2f}"
+        about = [of.instrument, of.answer, str(len(ranks.rank))]
+        rows.append([*about, *cells, together, beyond, worse])
+    names = [f"`{name}`" for name in names]
+    head = ["seen by", "answer", "n", *names, "all", "TARP", "fit worse"]
     return markdown(head, rows)
 
 

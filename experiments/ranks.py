@@ -20,10 +20,18 @@ class Ranks(NamedTuple):
     rank: Float[np.ndarray, "m d"]  # share of the samples below the truth
     #: TARP's: share of the samples nearer to a random point than the truth
     credibility: Float[np.ndarray, " m"]
+    #: Share of the samples that fit worse than the truth; NaN where it was not kept. Of answers
+    #: that are too narrow it is low, and tells sooner than any parameter (Modrak et al. 2023,
+    #: arXiv:2211.02383).
+    likelihood: Float[np.ndarray, " m"]
 
     def first(self, m: int) -> Ranks:
         """Of the first m."""
-        return Ranks(self.rank[:m], self.credibility[:m])
+        return Ranks(*(each[:m] for each in self))
+
+    def joined(self, more: Ranks) -> Ranks:
+        """With those of the next planets."""
+        return Ranks(*(np.concatenate(both) for both in zip(self, more, strict=True)))
 
 
 class Asked(NamedTuple):
@@ -46,9 +54,11 @@ class Asked(NamedTuple):
 def read_ranks(path: Path, d: int) -> Ranks:
     """A file's, of d parameters; none, where there is no file."""
     if not path.exists():
-        return Ranks(np.empty((0, d)), np.empty(0))
+        return Ranks(np.empty((0, d)), np.empty(0), np.empty(0))
     with np.load(path, allow_pickle=False) as file:
-        return Ranks(file["rank"], file["credibility"])
+        rank, credibility = file["rank"], file["credibility"]
+        likelihood = file["likelihood"] if "likelihood" in file else np.full(len(rank), np.nan)
+        return Ranks(rank, credibility, likelihood)
 
 
 def write_ranks(path: Path, ranks: Ranks) -> None:
@@ -70,6 +80,16 @@ def inside(rank: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "2 d"]:
     """Shares of the truths within the central 68 and 95 % intervals."""
     off = np.abs(rank - 0.5)
     return np.stack([(off < level / 2).mean(axis=0) for level in (0.68, 0.95)])
+
+
+def mean_likelihood(likelihood: Float[np.ndarray, " m"]) -> tuple[float, float]:
+    """Mean of `Ranks.likelihood` and its error; 1/2 where answers are right. NaN where none is
+    known.
+    """
+    known = likelihood[np.isfinite(likelihood)]
+    if not known.size:
+        return np.nan, np.nan
+    return float(known.mean()), float(1 / np.sqrt(12 * known.size))
 
 
 def tarp(credibility: Float[np.ndarray, " n"]) -> Float[np.ndarray, " l"]:

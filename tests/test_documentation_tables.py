@@ -28,16 +28,20 @@ def test_kept_ranks_are_a_row_for_each_instrument_and_answer(tables, tmp_path, m
     folder = tmp_path / "calibration"
     folder.mkdir()
     even = (np.arange(20) + 0.5) / 20
-    for answer, credibility in (("exact", even), ("fast", np.full(20, 0.99))):
+    worse = np.append(np.full(17, 0.4), [0.7, np.nan, np.nan])
+    for answer, credibility, likelihood in (
+        ("exact", even, worse),
+        ("fast", np.full(20, 0.99), np.full(20, np.nan)),
+    ):
         asked = Asked("planets", "hst_spitzer", answer, 500, 7)
-        write_ranks(folder / asked.file, Ranks(rank, credibility))
+        write_ranks(folder / asked.file, Ranks(rank, credibility, likelihood))
     monkeypatch.setattr(tables, "RESULTS", tmp_path)
     head, _, exact, fast = tables.calibration().splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in (head, exact, fast)]
-    assert cells[0][3:-2] == [f"`{name}`" for name in names]
+    assert cells[0][3:-3] == [f"`{name}`" for name in names]
     assert cells[1][:5] == ["hst_spitzer", "exact", "20", "90% / 90%", "80% / 100%"]
-    assert cells[1][-2:] == ["97% / 99.1%", "0"]
-    assert cells[2][1] == "fast" and int(cells[2][-1]) > 15
+    assert cells[1][-3:] == ["97% / 99.1%", "0", "0.42 +- 0.07"]
+    assert cells[2][1] == "fast" and int(cells[2][-2]) > 15 and cells[2][-1] == "-"
 
 
 def test_bars_in_a_cell_are_no_columns(tables):
