@@ -115,14 +115,18 @@ def draw(folder: Path, found: dict[str, Ranks]) -> None:
     their 95 % bands; one panel for each title.
     """
     for name, title in (("rank", "ranks"), ("credibility", "tarp")):
-        figure = Figure(figsize=(3.2 * len(found), 3), layout="tight")
-        axes = figure.subplots(1, len(found), sharey=True, squeeze=False)
-        for axis, (label, ranks) in zip(axes[0], found.items(), strict=True):
+        n_rows = -(-len(found) // 2)
+        figure = Figure(figsize=(7.2, 2.8 * n_rows), layout="tight")
+        axes = figure.subplots(n_rows, 2, sharey=True, squeeze=False)
+        for axis in axes.flat[len(found) :]:
+            axis.set_visible(False)
+        for axis, (label, ranks) in zip(axes.flat, found.items(), strict=False):
             values = getattr(ranks, name)
             n = len(values)
             axis.fill_between(LEVELS, -tarp_band(n), tarp_band(n), color="0.85", lw=0)
             for column in values.reshape(n, -1).T:
                 axis.plot(LEVELS, tarp(column) - LEVELS, lw=1)
             axis.set(title=f"{label}, {n}", xlabel="level")
-        axes[0, 0].set_ylabel("share - level")
+        for axis in axes[:, 0]:
+            axis.set_ylabel("share - level")
         figure.savefig(folder / f"{title}.png", dpi=150)
