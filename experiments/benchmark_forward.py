@@ -246,7 +246,7 @@ def scaling(theta: jax.Array, table: OpacityTable, console: Console, repeats: in
             run = partial(jax.jit(simulate), model, theta[:, np.flatnonzero(kept)])
             cells.append(1e3 / rate(run, len(theta), repeats))
         label = f"{len(points)}, WFC3" if points is wfc3 else str(len(points))
-        report.add_row(label, *(f"{x:.2f}" for x in cells))
+        report.add_row(label, *(f"{x:.3f}" for x in cells))
     console.print(report)
 
 

