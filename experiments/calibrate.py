@@ -87,14 +87,21 @@ INSTRUMENTS = {
 }
 
 
+def _binned(
+    centre: np.ndarray, half: np.ndarray, physics: ForwardModel, theta: jax.Array
+) -> Float[np.ndarray, "n p"]:
+    """True depths of planets in bins."""
+    operator = binning_operator(centre, half, np.asarray(physics.wavelength_um, np.float64))
+    return np.asarray(jax.jit(simulate)(physics, theta), np.float64) @ operator.T
+
+
 def observed(
     instrument: tuple[Channel, ...], physics: ForwardModel, n: int, seed: int
 ) -> tuple[list[Observation], np.ndarray]:
     """Planets of the prior as an instrument sees them, and their parameters (n, d)."""
     theta = physics.sample(jax.random.key(seed), n)
     centre, half, sigma = np.concatenate([channel.bins() for channel in instrument], axis=1)
-    operator = binning_operator(centre, half, np.asarray(physics.wavelength_um, np.float64))
-    depth = np.asarray(jax.jit(simulate)(physics, theta), np.float64) @ operator.T
+    depth = _binned(centre, half, physics, theta)
     depth += sigma * np.random.default_rng(seed).normal(size=depth.shape)
     # Noise must not make a small planet's depth negative: no file has such depths.
     depth = np.maximum(depth, 1e-3 * sigma)
@@ -120,12 +127,10 @@ def misfits(
     """-log likelihood of planets with the data's own errors, as `Posterior.loss` of exact answers;
     all observations are of the same bins.
     """
-    grid = np.asarray(physics.wavelength_um, np.float64)
     centre, half = (np.asarray(x, np.float64) for x in observations[0][:2])
-    operator = binning_operator(centre, half, grid)
-    depth = np.asarray(jax.jit(simulate)(physics, jnp.asarray(theta, jnp.float32)), np.float64)
+    depth = _binned(centre, half, physics, jnp.asarray(theta, jnp.float32))
     seen, sigma = (np.array([o[k] for o in observations], np.float64) for k in (2, 3))
-    return np.square((seen - depth @ operator.T) / sigma).sum(axis=1) / 2
+    return np.square((seen - depth) / sigma).sum(axis=1) / 2
 
 
 def fits_worse(posterior: Posterior, misfit: float) -> float:
