@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from exogan_jax.retrieval.annealing import Density, follow, tempered
+from exogan_jax.retrieval.annealing import follow
+from exogan_jax.retrieval.density import Density, tempered
 from exogan_jax.retrieval.ensemble import init, step
 
 FOLLOW = jax.jit(follow)

@@ -2,7 +2,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from exogan_jax.retrieval.annealing import BEGIN, Density
+from exogan_jax.retrieval.annealing import BEGIN
+from exogan_jax.retrieval.density import Density
 from exogan_jax.retrieval.ensemble import (
     N_WALKERS,
     disperse,

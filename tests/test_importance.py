@@ -9,7 +9,8 @@ from scipy import stats
 from tiny_model import LAYOUT
 
 from exogan_jax.gan.npe import from_normal, to_normal
-from exogan_jax.retrieval.importance import draw, integral, nothing, resample
+from exogan_jax.retrieval.density import Density
+from exogan_jax.retrieval.importance import Drawn, at_power, draw, integral, nothing, resample
 from exogan_jax.retrieval.latent_prior import (
     latent_at,
     latent_prior,
@@ -17,10 +18,16 @@ from exogan_jax.retrieval.latent_prior import (
     log_weight,
     theta_of,
 )
+from exogan_jax.retrieval.moves import flat_coordinates
 from exogan_jax.retrieval.priors import LogUniform, Normal, Uniform, resolve
 
 PARAMETERS = LAYOUT.parameters
 D = 4
+
+
+def dense(log_likelihood):
+    """A density without a volume of its own."""
+    return lambda x: Density(log_likelihood(x), jnp.zeros(()))
 
 
 def gaussian(x):
@@ -46,7 +53,7 @@ def test_integrals_are_known_to_their_stated_errors(density):
         x = draws(sample_key, 256)
         if density is banana:
             x = x.at[:, 1].add(1.5 * (x[:, 2] ** 2 - 1))
-        return integral(draw(draw_key, x, x, density, 4096).log_weight)
+        return integral(draw(draw_key, x, x, dense(density), 4096).log_weight)
 
     keys = jax.random.split(jax.random.key(0), 40)
     found = jax.jit(jax.vmap(one))(jax.random.clone(keys))
@@ -61,7 +68,7 @@ def test_where_the_samples_lie_matters_little():
     """States of an ensemble that is not there yet: too narrow, and off."""
     sigma = jnp.array([0.1, 0.5, 1.0, 0.3])
     x = 0.7 * draws(jax.random.key(1), 512) + 0.3 * sigma[None]
-    drawn = draw(jax.random.key(2), x, x, gaussian, 16_384)
+    drawn = draw(jax.random.key(2), x, x, dense(gaussian), 16_384)
     found = integral(drawn.log_weight)
     assert abs(float(found.log) - LOG_Z) < 4 * float(found.error) < 0.5
     chosen = resample(jax.random.key(3), drawn.log_weight, 4000)
@@ -74,13 +81,13 @@ def test_where_the_samples_lie_matters_little():
 def test_draws_are_weighted_as_they_say():
     x = draws(jax.random.key(1), 256)
     holes = lambda x: jnp.where(x[0] > 0, jnp.where(x[1] > 0, gaussian(x), jnp.nan), -jnp.inf)  # noqa: E731
-    drawn = draw(jax.random.key(4), x, x, holes, 1000)
+    drawn = draw(jax.random.key(4), x, x, dense(holes), 1000)
     assert drawn.position.shape == (1024, D)
     inside = np.all(np.asarray(drawn.position)[:, :2] > 0, axis=1)
     np.testing.assert_array_equal(np.isfinite(drawn.log_weight), inside)
     expected = jax.vmap(gaussian)(drawn.position)
     np.testing.assert_allclose(
-        np.asarray(drawn.log_density)[inside], expected[inside], rtol=1e-3, atol=1e-5
+        np.asarray(drawn.density.log)[inside], expected[inside], rtol=1e-3, atol=1e-5
     )
     found = integral(drawn.log_weight)
     assert abs(float(found.log) - (LOG_Z - np.log(4))) < 4 * float(found.error)
@@ -99,11 +106,90 @@ def test_wide_samples_show_what_the_others_miss():
 
     x = draws(jax.random.key(5), 512)
     wide = 1.5 * draws(jax.random.key(6), 512).at[::2].add(shift[None])
-    alone = integral(draw(jax.random.key(7), x, x, two, 16_384).log_weight)
-    shown = integral(draw(jax.random.key(7), x, wide, two, 16_384).log_weight)
+    alone = integral(draw(jax.random.key(7), x, x, dense(two), 16_384).log_weight)
+    shown = integral(draw(jax.random.key(7), x, wide, dense(two), 16_384).log_weight)
     assert abs(float(alone.log) - LOG_Z) < 0.1 and float(alone.error) < 0.02
     assert abs(float(shown.log) - (LOG_Z + np.log(2))) < 4 * float(shown.error)
     assert float(shown.error) > 3 * float(alone.error)
+
+
+def test_draws_in_other_coordinates_have_softer_edges():
+    """A box that its prior fills: in flat coordinates, draws fall beyond its walls."""
+    flat = flat_coordinates(8)
+
+    def density(position):
+        place, volume = flat.place(position)
+        return Density(jnp.where(jnp.all(jnp.abs(place) <= 1), volume, -jnp.inf), volume)
+
+    x, _ = jax.vmap(flat.position)(jax.random.uniform(jax.random.key(0), (512, 8), minval=-1))
+    for other, least in ((None, 0.0), (flat.normal, 0.25)):
+        found = integral(draw(jax.random.key(1), x, x, density, 8192, other).log_weight)
+        assert abs(float(found.log)) < 4 * float(found.error) + 0.01
+        assert float(found.effective) > least * 8192
+    alone = integral(draw(jax.random.key(1), x, x, density, 8192).log_weight)
+    assert float(found.effective) > 1.5 * float(alone.effective)
+
+
+def test_draws_in_other_coordinates_keep_what_is_straight():
+    """A thin sheet of two dimensions, near a wall: bent where the prior is normal."""
+    flat = flat_coordinates(2)
+
+    def density(position):
+        place, volume = flat.place(position)
+        thin = -0.5 * jnp.square((place[1] - 0.6 - 0.3 * place[0]) / 1e-3)
+        along = -0.5 * jnp.square((place[0] - 0.8) / 0.1)
+        return Density(thin + along + volume, volume)
+
+    along = stats.truncnorm((-1 - 0.8) / 0.1, (1 - 0.8) / 0.1, 0.8, 0.1)
+    one = along.rvs(512, random_state=np.random.default_rng(0))
+    two = 0.6 + 0.3 * one + 1e-3 * np.random.default_rng(1).normal(size=512)
+    place = jnp.asarray(np.column_stack([one, two]), jnp.float32)
+    x, _ = jax.vmap(flat.position)(place)
+    # A place of the box has the density 1/2 a dimension.
+    expected = np.log(2 * np.pi * 1e-3 * 0.1 * stats.norm.cdf(2)) - 2 * np.log(2)
+    found = integral(draw(jax.random.key(1), x, x, density, 8192, flat.normal).log_weight)
+    assert abs(float(found.log) - expected) < 4 * float(found.error) + 0.01
+    assert float(found.effective) > 2000
+
+    def bent(u):
+        position, volume = flat.normal.back(u[None])
+        at = density(position[0])
+        return Density(at.log + volume[0], at.log_volume + volume[0])
+
+    u, _ = flat.normal.to(x)
+    worse = integral(draw(jax.random.key(1), u, u, bent, 8192).log_weight)
+    assert float(worse.effective) < 0.5 * float(found.effective)
+
+
+@pytest.mark.parametrize("power", [1.0, 0.4])
+def test_weights_of_a_power_of_the_likelihood(power):
+    """A normal likelihood of width 0.5 under a normal prior of width 2, of known integrals."""
+
+    def density(x):
+        volume = norm.logpdf(x, 0, 2).sum()
+        return Density(norm.logpdf(x, 1, 0.5).sum() + volume, volume)
+
+    spread = (power / 0.5**2 + 1 / 2**2) ** -0.5
+    x = 1 + jax.random.normal(jax.random.key(0), (512, D))
+    drawn = draw(jax.random.key(1), x, x, density, 8192)
+    log_weight = at_power(drawn, power)
+    found = integral(log_weight)
+    # The power of a normal density is a wider one, times what is left of its norm.
+    wider = 0.5 / power**0.5
+    left = (1 - power) / 2 * np.log(2 * np.pi) + np.log(wider) - power * np.log(0.5)
+    expected = D * (left + norm.logpdf(1.0, 0, np.hypot(2, wider)))
+    assert abs(float(found.log) - expected) < 4 * float(found.error) < 0.2
+    chosen = np.asarray(resample(jax.random.key(2), log_weight, 4000))
+    spreads = np.asarray(drawn.position)[chosen].std(axis=0)
+    np.testing.assert_allclose(spreads, spread, rtol=0.1)
+    if power == 1:
+        np.testing.assert_allclose(log_weight, drawn.log_weight, atol=1e-5)
+
+
+def test_what_does_not_exist_has_no_weight_at_any_power():
+    never = jnp.full(3, -jnp.inf)
+    drawn = Drawn(jnp.zeros((3, 1)), Density(never, jnp.zeros(3)), never)
+    assert np.all(np.asarray(at_power(drawn, 0.4)) == -np.inf)
 
 
 def test_resampling_is_systematic():
@@ -166,7 +252,7 @@ def test_the_evidence_of_a_measurement_under_a_prior():
     latent = PARAMETERS.to_anchor(theta)
     place = jnp.asarray((latent - prior.centre) / prior.half, jnp.float32)
     u = to_normal(place)
-    found = integral(draw(jax.random.key(1), u, u, log_density, 8192).log_weight)
+    found = integral(draw(jax.random.key(1), u, u, dense(log_density), 8192).log_weight)
     log_evidence = float(found.log - log_norm(prior, PARAMETERS))
     root = np.sqrt(2 * np.pi)
     expected = np.log(0.3 * root / 7) + np.log(0.05 * root * stats.norm.sf(-0.2) / 1.5)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from exogan_jax import Observation, load_model
+from exogan_jax.gan.npe import to_normal
 from exogan_jax.retrieval.compared import LIKELIHOODS
 from exogan_jax.retrieval.latent_prior import latent_at, latent_prior
 from exogan_jax.retrieval.moves import coordinates_of
@@ -64,9 +65,23 @@ def test_volumes_are_those_of_the_jacobian(problem):
     fixed = near.shape[1] - len(kept)
     matrix = np.asarray(jacobian, np.float64)[:, kept[:, None], kept[None]]
     _, log_det = np.linalg.slogdet(matrix)
-    # A place of the box has the density 1/2 a dimension; what is fixed has the normal one at 0.
-    at_zero = -0.5 * np.log(2 * np.pi)
-    np.testing.assert_allclose(volume, log_det - len(kept) * np.log(2) + fixed * at_zero, atol=0.02)
+    # A place of the box has the density 1/2 a dimension, and so has, at 0, what is fixed.
+    np.testing.assert_allclose(volume, log_det - (len(kept) + fixed) * np.log(2), atol=0.02)
+
+
+def test_normal_ones_are_the_same_places(model, problem):
+    coordinates, near, _ = problem
+    position, _ = jax.vmap(coordinates.position)(near)
+    u, volume = coordinates.normal.to(position)
+    back, minus = coordinates.normal.back(u)
+    np.testing.assert_allclose(back, position, atol=1e-5)
+    np.testing.assert_allclose(minus, -volume, atol=1e-4)
+    others = ~np.asarray(coordinates.apart)
+    np.testing.assert_allclose(u[:, others], to_normal(near[:, others]), atol=1e-3)
+    np.testing.assert_array_equal(u[:, ~others], position[:, ~others])
+    jacobian = jax.vmap(jax.jacfwd(lambda x: coordinates.normal.to(x)[0]))(position)
+    _, log_det = np.linalg.slogdet(np.asarray(jacobian, np.float64))
+    np.testing.assert_allclose(volume, log_det, atol=0.02)
 
 
 def test_other_parameters_do_not_hang_on_the_two(model, problem):

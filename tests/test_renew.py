@@ -46,17 +46,16 @@ def forward(monkeypatch):
     return true_depths
 
 
-def generators(problem, forward) -> renew.Samples:
-    """Samples of the generator's own posterior."""
+def generators(problem, forward, power=1.0) -> renew.Samples:
+    """Samples of the generator's own posterior, its likelihood to a power."""
     mean, covariance = exact(observe(0))
-    z = np.random.default_rng(1).multivariate_normal(mean, covariance, N)
+    z = np.random.default_rng(1).multivariate_normal(mean, covariance / power, N)
     theta = LAYOUT.parameters.from_unit(0.5 * (z + 1)).astype(np.float32)
     true = forward(None, theta, problem.bins, len(theta))
     energies = (missed(x, problem.bins).energy for x in (depth_of(z)[:, problem.bins.point], true))
-    place = z.astype(np.float32)
-    return renew.Samples(
-        place, theta, depth_of(z).astype(np.float32), true, *energies, np.arange(N)
-    )
+    own, forwards = energies
+    place, depth = z.astype(np.float32), depth_of(z).astype(np.float32)
+    return renew.Samples(place, theta, depth, true, power * own, forwards, np.arange(N))
 
 
 @pytest.mark.parametrize("power", [0.0, 1.0])
@@ -76,6 +75,26 @@ def test_rounds_lead_to_the_posterior_of_the_power(problem, forward, power):
     scale = np.sqrt(np.outer(spread**2, spread**2) * 2 / size)
     assert np.all(np.abs(np.cov(z, rowvar=False) - covariance) < 4 * scale)
     assert np.unique(samples.family).size == N  # nobody is lost
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5])
+def test_rounds_between_a_power_of_the_generators_and_the_forward_model(problem, forward, power):
+    begun = 0.4
+    samples = generators(problem, forward, begun)
+    for number in range(16):
+        key = jax.random.key(number)
+        samples, share = renew.move(key, samples, problem._replace(begun=begun), power)
+        assert 0.2 < share <= 1
+    mean, covariance = exact(observe(0))
+    # Normal densities to powers: of one covariance, about two means.
+    weight = (1 - power) * begun + power
+    spread = np.sqrt(np.diag(covariance) / weight)
+    z = latents(samples.theta)
+    size = worth(z, samples.family)
+    assert size > N / 3
+    error = spread / np.sqrt(size)
+    assert np.all(np.abs(z.mean(axis=0) - (mean - power / weight * OFF)) < 4 * error)
+    np.testing.assert_allclose(z.std(axis=0), spread, rtol=4 / np.sqrt(2 * size))
 
 
 def test_what_is_known_of_each_sample_stays_with_it(problem, forward):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from exogan_jax.retrieval import rounds
-from exogan_jax.retrieval.annealing import Density
+from exogan_jax.retrieval.density import Density
 from exogan_jax.retrieval.ensemble import N_WALKERS, init
 from exogan_jax.retrieval.importance import integral, resample
 from exogan_jax.retrieval.settings import Settings

@@ -11,14 +11,15 @@ from tiny_model import LAYOUT, D
 from exogan_jax.api import retrieve
 from exogan_jax.gan.npe import to_normal
 from exogan_jax.retrieval import sampling
-from exogan_jax.retrieval.annealing import Density
+from exogan_jax.retrieval.density import Density
 from exogan_jax.retrieval.ensemble import begin
 from exogan_jax.retrieval.latent_prior import latent_at
-from exogan_jax.retrieval.moves import Coordinates
+from exogan_jax.retrieval.moves import Coordinates, flat_coordinates
 from exogan_jax.retrieval.proposed import draw_proposed, places_proposed
 
 pytestmark = pytest.mark.optax
 APART = np.arange(D) == 1
+NORMAL = flat_coordinates(D).normal
 PLACES = jax.jit(places_proposed, static_argnums=3)
 
 
@@ -74,7 +75,8 @@ def test_every_second_walker_begins_where_the_encoder_says(model):
     def half(x):  # not its own inverse, and of some volume
         return 0.5 * x, jnp.log(2.0)
 
-    of = sampling.Posterior(Coordinates(half, lambda y: (2 * y, 0.0), APART), density, None)
+    straight = Coordinates(half, lambda y: (2 * y, 0.0), APART, NORMAL)
+    of = sampling.Posterior(straight, density, None, None)
     position = jnp.asarray(np.random.default_rng(0).normal(size=(400, D)), jnp.float32)
     old = begin(position, jax.vmap(density)(position))
     target, place = places(model, None, 200)
@@ -95,8 +97,8 @@ def test_a_walker_stays_where_a_place_is_none_or_hopeless(model, steep):
     def density(position):
         return Density(-steep * jnp.square(position).sum(), jnp.zeros(()))
 
-    none = Coordinates(lambda x: (x, 0.0), lambda y: (y, 0.0), np.zeros(D, bool))
-    of = sampling.Posterior(none, density, None)
+    none = Coordinates(lambda x: (x, 0.0), lambda y: (y, 0.0), np.zeros(D, bool), NORMAL)
+    of = sampling.Posterior(none, density, None, None)
     position = jnp.full((400, D), 1e-3)
     old = begin(position, jax.vmap(density)(position))
     target, place = places(model, {"radius": "1.0..1.6"}, 200)

@@ -3,20 +3,19 @@ Carlo (Del Moral et al. 2006, J. R. Stat. Soc. B 68, 411): each time to where a 
 can follow, which are then drawn anew by their weights.
 
 Walkers that begin wider than the posterior would else gather where they first find it, and reach
-into its tails late. The prior's own volume keeps its power: with it tempered, too, the walkers
-leave for the walls of the prior's box.
+into its tails late. The prior keeps its power: with it tempered, too, the walkers leave for the
+walls of the prior's box.
 
 One target; callers vmap over targets.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from exogan_jax.retrieval.density import Density
 from exogan_jax.retrieval.importance import resample
 
 #: The first power. Of three planets that miss a tail of high clouds without annealing (PRISM,
@@ -24,19 +23,6 @@ from exogan_jax.retrieval.importance import resample
 BEGIN = 0.05
 _FOLLOW = 0.5  # share of the walkers that their weights must leave at the next power
 _HALVINGS = 16  # of an interval of powers: it is found to 1e-5
-
-
-class Density(NamedTuple):
-    """Of a posterior at one position of an ensemble, or at many."""
-
-    log: Float[Array, "*n"]  # up to a constant; -inf where it is zero
-    log_volume: Float[Array, "*n"]  # of which the prior's volume, which no power changes
-
-
-def tempered(density: Density, power: float | Float[Array, ""]) -> Float[Array, "*n"]:
-    """Log density with the likelihood to a power above 0 and up to 1."""
-    volume = jnp.where(jnp.isfinite(density.log), density.log_volume, 0.0)
-    return power * (density.log - volume) + volume
 
 
 def follow(

@@ -143,7 +143,8 @@ def _exact(
     assert answer is not None
     if isinstance(own.target.depth, LevelTarget):
         if not is_enough(answer):
-            problem = Problem(model, own.target, own.target, own.bins, own.prior, physics, settings)
+            target, bins, prior = own
+            problem = Problem(model, target, target, bins, prior, physics, settings)
             answer = renewed(key, fast, answer, problem)
     elif answer.size < _LEAST * fast.size:
         answer = None

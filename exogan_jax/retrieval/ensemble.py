@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from exogan_jax.retrieval import annealing
-from exogan_jax.retrieval.annealing import Density, tempered
+from exogan_jax.retrieval.density import Density, cleared, tempered
 from exogan_jax.retrieval.kernels import draws as kernel_draws
 from exogan_jax.retrieval.kernels import kernels
 from exogan_jax.retrieval.kernels import log_density as kernel_density
@@ -83,8 +83,7 @@ def init(position: Float[Array, "walker d"], density_fn: DensityFn) -> EnsembleS
 
 def begin(position: Float[Array, "walker d"], density: Density) -> EnsembleState:
     """The same, where the densities are known; no number where one is zero."""
-    log = jnp.where(jnp.isfinite(density.log), density.log, -jnp.inf)
-    return EnsembleState(position, density._replace(log=log))
+    return EnsembleState(position, cleared(density))
 
 
 def where(mask: Bool[Array, " walker"], new: EnsembleState, old: EnsembleState) -> EnsembleState:

@@ -60,6 +60,7 @@ class Summary(NamedTuple):
     image: Float[Array, "side side"]  # of the best start
     start_theta: Float[Array, " d"]  # of the best start, as drawn
     start_depth: Float[Array, " w"]
+    wide: Summary | None  # the same of samples of a power of the likelihood, see `sampling.WIDE`
 
 
 def has_modes(model: Model, settings: Settings) -> bool:
@@ -187,6 +188,7 @@ def summarise(model: Model, target: Target, fitted: Fit, draws: Draws) -> Summar
         model.image(fitted.best),
         start_theta,
         start_depth,
+        None if draws.wide is None else summarise(model, target, fitted, draws.wide),
     )
 
 

@@ -17,7 +17,8 @@ import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float, Int
 
-from exogan_jax.retrieval.kernels import broad, draws, kernels, log_density
+from exogan_jax.retrieval.density import Density, cleared, tempered
+from exogan_jax.retrieval.kernels import Kernels, broad, draws, kernels, log_density
 from exogan_jax.retrieval.normals import unit_normal
 
 #: Widths of kernels, in that of the samples. 32,768 draws on eight PRISM-like posteriors of eleven
@@ -29,11 +30,26 @@ _BROAD = 1.5
 _SHARES = 192, 192, 32, 96  # of the four, in draws side by side
 
 
+#: Points (n, d) -> the same in other coordinates, and the log of the volume (n,) that a unit of
+#: volume has there.
+Change = Callable[[Float[Array, "n d"]], tuple[Float[Array, "n d"], Float[Array, " n"]]]
+
+
+class Chart(NamedTuple):
+    """Coordinates for draws."""
+
+    to: Change
+    back: Change  # the inverse
+
+
+_SAME = Chart(*2 * (lambda x: (x, jnp.zeros(x.shape[0], x.dtype)),))
+
+
 class Drawn(NamedTuple):
     """Weighted samples."""
 
     position: Float[Array, "m d"]
-    log_density: Float[Array, " m"]
+    density: Density
     log_weight: Float[Array, " m"]  # -inf where the density is zero
 
 
@@ -49,8 +65,9 @@ def draw(
     key: Array,
     samples: Float[Array, "n d"],
     wide: Float[Array, "m d"],
-    log_density_fn: Callable[[Float[Array, " d"]], Float[Array, ""]],
+    density_fn: Callable[[Float[Array, " d"]], Density],
     n_draws: int,
+    other: Chart | None = None,
 ) -> Drawn:
     """Draws about samples.
 
@@ -59,33 +76,50 @@ def draw(
       samples: (n, d) of where the density lies, in coordinates without walls.
       wide: (m, d) of something wider: a draw there has a large weight where the samples miss a
         part of the density, and shows it.
-      log_density_fn: of ONE point, not normalised; -inf, or no number, where it is zero.
+      density_fn: of ONE point, not normalised; -inf, or no number, where it is zero.
       n_draws: rounded up to a multiple of 512.
+      other: coordinates in which half of the draws are made. What is thin and straight in one kind
+        has soft edges in the other.
     """
-    mixtures = [kernels(samples, width) for width in _WIDTHS]
-    mixtures += [broad(samples, _BROAD), kernels(wide, _WIDTHS[0])]
-    shares = jnp.asarray(_SHARES, samples.dtype) / sum(_SHARES)
+    charts = [_SAME] if other is None else [_SAME, other]
+    mixtures = [mixture for chart in charts for mixture in _mixtures(chart, samples, wide)]
+    sizes = [size // len(charts) for _ in charts for size in _SHARES]
+    shares = jnp.asarray(sizes, samples.dtype) / sum(sizes)
 
     def block(number: Array) -> Drawn:
         which, noise = jax.random.split(jax.random.fold_in(key, number))
-        share = jax.random.uniform(which, (sum(_SHARES),))
-        unit = unit_normal(noise, (sum(_SHARES), samples.shape[1]), samples.dtype)
+        share = jax.random.uniform(which, (sum(sizes),))
+        unit = unit_normal(noise, (sum(sizes), samples.shape[1]), samples.dtype)
         each, first = [], 0
-        for mixture, size in zip(mixtures, _SHARES, strict=True):
+        for (chart, mixture), size in zip(mixtures, sizes, strict=True):
             own = slice(first, first + size)
             chosen = (share[own] * mixture.centre.shape[0]).astype(int)
-            each.append(draws(mixture, chosen, unit[own]))
+            each.append(chart.back(draws(mixture, chosen, unit[own]))[0])
             first += size
         position = jnp.concatenate(each)
-        density = jax.vmap(log_density_fn)(position)
-        density = jnp.where(jnp.isfinite(density), density, -jnp.inf)
-        of_mixtures = jnp.stack([log_density(mixture, position) for mixture in mixtures])
+        density = cleared(jax.vmap(density_fn)(position))
+        of_mixtures = jnp.stack([_density(*mixture, position) for mixture in mixtures])
         proposed = logsumexp(of_mixtures, axis=0, b=shares[:, None])
-        return Drawn(position, density, density - proposed)
+        return Drawn(position, density, density.log - proposed)
 
     n_blocks = _blocks(n_draws)
     blocks = jax.lax.map(block, jnp.arange(n_blocks))
-    return Drawn(*(x.reshape(-1, *x.shape[2:]) for x in blocks))
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), blocks)
+
+
+def _mixtures(
+    chart: Chart, samples: Float[Array, "n d"], wide: Float[Array, "m d"]
+) -> list[tuple[Chart, Kernels]]:
+    """What is drawn from in one kind of coordinates."""
+    samples, wide = chart.to(samples)[0], chart.to(wide)[0]
+    found = [kernels(samples, width) for width in _WIDTHS]
+    found += [broad(samples, _BROAD), kernels(wide, _WIDTHS[0])]
+    return [(chart, mixture) for mixture in found]
+
+
+def _density(chart: Chart, mixture: Kernels, position: Float[Array, "n d"]) -> Float[Array, " n"]:
+    there, volume = chart.to(position)
+    return log_density(mixture, there) + volume
 
 
 def _blocks(n_draws: int) -> int:
@@ -95,7 +129,16 @@ def _blocks(n_draws: int) -> int:
 def nothing(d: int, n_draws: int) -> Drawn:
     """As many draws without a weight, worth none."""
     n = _blocks(n_draws) * sum(_SHARES)
-    return Drawn(jnp.zeros((n, d)), jnp.full(n, -jnp.inf), jnp.full(n, -jnp.inf))
+    never = jnp.full(n, -jnp.inf)
+    return Drawn(jnp.zeros((n, d)), Density(never, jnp.zeros(n)), never)
+
+
+def at_power(drawn: Drawn, power: float) -> Float[Array, " m"]:
+    """Log weights (m,) of draws with the likelihood to a power."""
+    exists = jnp.isfinite(drawn.density.log)
+    log = jnp.where(exists, drawn.density.log, 0.0)
+    rise = tempered(drawn.density, power) - log
+    return jnp.where(exists, drawn.log_weight + rise, -jnp.inf)
 
 
 def integral(log_weight: Float[Array, " m"]) -> Integral:

@@ -1,4 +1,4 @@
-"""Coordinates in which an ensemble moves: `npe.to_normal` of a place of the prior's box, where the
+"""Coordinates in which an ensemble moves: `flat.to_flat` of a place of the prior's box, where the
 box has no walls; for spectra drawn as levels, the coordinates of `straight` with the best-fitting
 scale height and radius subtracted replace mass and radius.
 """
@@ -19,6 +19,8 @@ from exogan_jax.gan.model import Model
 from exogan_jax.gan.npe import from_normal, to_normal
 from exogan_jax.retrieval.asked_scale import asked
 from exogan_jax.retrieval.compared import Target
+from exogan_jax.retrieval.flat import from_flat, log_share, to_flat
+from exogan_jax.retrieval.importance import Chart
 from exogan_jax.retrieval.latent_prior import latent_at
 from exogan_jax.retrieval.levels import LevelTarget
 from exogan_jax.retrieval.straight import bend, places, put, scaled, seen_level, straighten
@@ -34,18 +36,37 @@ class Coordinates(NamedTuple):
     #: Coordinates (d,) whose distribution depends little on the others: differences from what fits
     #: best with those.
     apart: Bool[np.ndarray | Array, " d"]
+    normal: Chart  # the same with those of `npe.to_normal` in place of the flat ones
 
 
-def normal_coordinates(d: int) -> Coordinates:
-    """Normal ones of d dimensions."""
+def _normal(is_flat: Bool[np.ndarray | Array, " d"]) -> Chart:
+    """From flat coordinates to normal ones."""
+
+    def volume(position: Array, u: Array) -> Array:
+        return jnp.where(is_flat, log_share(position) - norm.logpdf(u), 0.0).sum(axis=-1)
+
+    def to(position: Array) -> tuple[Array, Array]:
+        u = jnp.where(is_flat, to_normal(from_flat(position)), position)
+        return u, volume(position, u)
+
+    def back(u: Array) -> tuple[Array, Array]:
+        position = jnp.where(is_flat, to_flat(from_normal(u)), u)
+        return position, -volume(position, u)
+
+    return Chart(to, back)
+
+
+def flat_coordinates(d: int) -> Coordinates:
+    """Of a box of d dimensions."""
 
     def position_of(place: Array) -> tuple[Array, Array]:
-        u = to_normal(place)
-        return u, norm.logpdf(u).sum()
+        u = to_flat(place)
+        return u, log_share(u).sum()
 
-    return Coordinates(
-        position_of, lambda u: (from_normal(u), norm.logpdf(u).sum()), np.zeros(d, bool)
-    )
+    def place_of(u: Array) -> tuple[Array, Array]:
+        return from_flat(u), log_share(u).sum()
+
+    return Coordinates(position_of, place_of, np.zeros(d, bool), _normal(np.ones(d, bool)))
 
 
 def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Coordinates:
@@ -58,7 +79,7 @@ def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Co
       best: a place that fits.
     """
     if not isinstance(target.depth, LevelTarget):
-        return normal_coordinates(best.size)
+        return flat_coordinates(best.size)
     drawing, prior = model.drawing, target.prior
     generate = model.at_points(target.depth.point)
 
@@ -90,11 +111,11 @@ def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Co
 
     def share_of_box(u: Array, volume: Array) -> Array:
         # A place of the box has the density 1/2 a dimension.
-        density = jnp.where(straight, -jnp.log(2 * half), norm.logpdf(u)).sum()
+        density = jnp.where(straight, -jnp.log(2 * half), log_share(u)).sum()
         return density + jnp.where(straight.any(), volume, 0.0)
 
     def position_of(place: Array) -> tuple[Array, Array]:
-        latent, u = latent_at(prior, place), to_normal(place)
+        latent, u = latent_at(prior, place), to_flat(place)
         best, seen = asked_for(latent)
         moved = straighten(latent, drawing, seen)
         _, volume = bend(moved, drawing, seen)
@@ -102,11 +123,12 @@ def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Co
 
     def place_of(position: Array) -> tuple[Array, Array]:
         u = jnp.where(straight, 0.0, position)
-        latent = latent_at(prior, from_normal(u))
+        latent = latent_at(prior, from_flat(u))
         best, seen = asked_for(latent)
         bent, volume = bend(jnp.where(straight, position + best, latent), drawing, seen)
-        place = jnp.where(straight, (bent - prior.centre) / half, from_normal(u))
+        place = jnp.where(straight, (bent - prior.centre) / half, from_flat(u))
         return place, share_of_box(u, volume)
 
     # Traced once, as `compared`'s densities.
-    return Coordinates(jax.jit(position_of), jax.jit(place_of), straight)
+    normal = _normal(~straight)
+    return Coordinates(jax.jit(position_of), jax.jit(place_of), straight, normal)

@@ -22,8 +22,8 @@ from jaxtyping import Array, Float, Int
 from exogan_jax.gan.model import Model
 from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.retrieval import ensemble
-from exogan_jax.retrieval.annealing import Density
 from exogan_jax.retrieval.compared import Target, of_drawing
+from exogan_jax.retrieval.density import Density
 from exogan_jax.retrieval.fitting import drawn_at
 from exogan_jax.retrieval.forward_check import true_depths
 from exogan_jax.retrieval.latent_prior import latent_at, log_weight
@@ -43,7 +43,7 @@ class Samples(NamedTuple):
     theta: Float[np.ndarray, "n d"]  # within the prior's ends
     depth: Float[np.ndarray, "n w"]  # as generated
     true: Float[np.ndarray, "n k"]  # the forward model's, at the bins' points
-    energy: Float[np.ndarray, " n"]  # -log likelihood, the generator's, uncorrected
+    energy: Float[np.ndarray, " n"]  # -log of the density that they come from, but for the prior
     true_energy: Float[np.ndarray, " n"]  # the forward model's
     family: Int[np.ndarray, " n"]  # of one number: descended from one sample
 
@@ -62,6 +62,7 @@ class Problem(NamedTuple):
     prior: Marginals
     physics: ForwardModel
     settings: Settings
+    begun: float = 1.0  # power of the generator's likelihood that the samples come from
 
 
 class Walked(NamedTuple):
@@ -81,6 +82,7 @@ def _walk(
     model: Model,
     target: Target,
     corrected: Target,
+    begun: Float[Array, ""],
     power: Float[Array, ""],
     place: Float[Array, "n latent_dim"],
     resting: Float[Array, "n latent_dim"],
@@ -95,10 +97,10 @@ def _walk(
     def between(latent: Array) -> tuple[Array, Array]:
         ends = plain(latent), better(latent)
         # A planet that does not exist has none of both, and 0 times that is no number.
-        mean = (1 - power) * ends[0] + power * ends[1]
+        mean = (1 - power) * begun * ends[0] + power * ends[1]
         return jnp.where(jnp.isfinite(ends[0]), mean, -jnp.inf), ends[1]
 
-    def begun(place: Array) -> tuple[Array, Array]:
+    def first(place: Array) -> tuple[Array, Array]:
         latent = latent_at(target.prior, place)
         mean, corrected = between(latent)
         return mean + log_weight(target.prior, latent, model.layout.parameters), -corrected
@@ -107,7 +109,7 @@ def _walk(
     both = jnp.concatenate([place, resting])
     positions, volume = jax.vmap(of.coordinates.position)(both)
     moving, others = positions[: len(place)], positions[len(place) :]
-    density, began = jax.vmap(begun)(place)
+    density, began = jax.vmap(first)(place)
     volume = volume[: len(place)]
     walkers = ensemble.begin(moving, Density(density + volume, volume))
     state, _ = ensemble.walk(key, walkers, others, of.density, _STEPS)
@@ -131,8 +133,8 @@ def move(key: Array, samples: Samples, problem: Problem, power: float) -> tuple[
 
     Args:
       key: PRNG key.
-      samples: an even number, in random order, of the generator's likelihood to the power
-        1 - `power` times the forward model's to the power `power`, and the prior.
+      samples: an even number, in random order, of the density that they come from to the power
+        1 - `power` times the forward model's likelihood to the power `power`, and the prior.
       problem: the observation's.
       power: between 0 and 1.
 
@@ -149,6 +151,7 @@ def move(key: Array, samples: Samples, problem: Problem, power: float) -> tuple[
             problem.model,
             problem.target,
             problem.corrected,
+            np.float32(problem.begun),
             np.float32(power),
             moving.place,
             resting.place,
@@ -163,7 +166,7 @@ def move(key: Array, samples: Samples, problem: Problem, power: float) -> tuple[
             theta,
             walked.depth,
             true,
-            walked.energy,
+            problem.begun * walked.energy.astype(np.float64),
             missed(true, problem.bins).energy,
             moving.family,
         )

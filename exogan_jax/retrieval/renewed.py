@@ -4,19 +4,25 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax
 import numpy as np
 
 from exogan_jax.retrieval.confirm import Answer, by_forward, corrected
 from exogan_jax.retrieval.exact import drawn, largest_power, powered, reweigh, worth
+from exogan_jax.retrieval.forward_check import true_depths
+from exogan_jax.retrieval.marginals import clipped
 from exogan_jax.retrieval.renew import Problem, Samples, move
-from exogan_jax.retrieval.residuals import missed
+from exogan_jax.retrieval.residuals import log_normalisation, missed
+from exogan_jax.retrieval.sampling import WIDE
 
 _WANTED = 1000.0  # independent samples; half of the samples where there are fewer
 _LEFT = 0.5  # share of the samples that a power of the weights leaves, at a time
 #: Powers, and rounds after the last. Of planets of the whole box, as PRISM sees them with 30 ppm,
 #: the worst take eleven; rounds after the last add 50 to 500 independent samples each.
 _POWERS, _ROUNDS = 30, 6
+_WIDE = 30.0  # wide samples must be worth so many
 _FEWEST = 10.0  # independent samples: the generator's own answer is better than fewer
 
 
@@ -36,13 +42,14 @@ def renewed(key: jax.Array, fast: Answer, weighted: Answer, problem: Problem) ->
     """
     random_key, key = jax.random.split(key)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(random_key)))
-    samples = _begun(fast, weighted)
+    samples, begun, log_evidence, error = _begun(fast, weighted, problem)
+    problem = problem._replace(begun=begun)
     n, parameters = len(samples.energy), problem.model.layout.parameters
 
     def size() -> float:
         return worth(parameters.to_unit(samples.theta.astype(np.float64)), samples.family)
 
-    power, log_evidence, variance, rounds, last = 0.0, fast.log_evidence, 0.0, 0, 0
+    power, variance, rounds, last = 0.0, error**2, 0, 0
     while power < 1 or (last < _ROUNDS and size() < min(_WANTED, n / 2)):
         weights = np.full(n, 1 / n)
         if power == 1:
@@ -68,28 +75,46 @@ def renewed(key: jax.Array, fast: Answer, weighted: Answer, problem: Problem) ->
         rounds += 1
     if size() < _FEWEST:
         return None
-    error = float(np.sqrt(fast.log_evidence_error**2 + variance))
     return _told(fast, samples, problem)._replace(
         size=size(),
         efficiency=size() / (n * (rounds + 1)),
         log_evidence=log_evidence,
-        log_evidence_error=error,
+        log_evidence_error=float(np.sqrt(variance)),
     )
 
 
-def _begun(fast: Answer, weighted: Answer) -> Samples:
-    """What the rounds begin with: the generator's samples, of equal weights."""
-    assert weighted.true is not None
-    found = fast.found
-    return Samples(
+class _Begun(NamedTuple):
+    """What the rounds begin with."""
+
+    samples: Samples
+    power: float  # of the generator's likelihood that they are samples of
+    log_evidence: float
+    error: float
+
+
+def _begun(fast: Answer, weighted: Answer, problem: Problem) -> _Begun:
+    """The wide samples; the generator's own answer where those are too few."""
+    wide, bins = fast.found.wide, problem.bins
+    if wide is None or not wide.effective >= _WIDE:
+        assert weighted.true is not None
+        found, power, theta, true = fast.found, 1.0, fast.samples, weighted.true
+        log_evidence, error = fast.log_evidence, fast.log_evidence_error
+    else:
+        found, power = wide, WIDE
+        theta = clipped(wide.theta, problem.prior, problem.model.layout.parameters)
+        true = true_depths(problem.physics, theta, bins, -(-len(theta) // 2))
+        log_evidence = float(wide.evidence.log) + log_normalisation(bins)
+        error = float(wide.evidence.error)
+    samples = Samples(
         found.place,
-        fast.samples,
+        theta,
         found.depth,
-        weighted.true,
-        fast.energy.astype(np.float64),
-        weighted.energy.astype(np.float64),
+        true,
+        power * found.energy.astype(np.float64),
+        missed(true, bins).energy,
         found.family,
     )
+    return _Begun(samples, power, log_evidence, error)
 
 
 def _told(fast: Answer, samples: Samples, problem: Problem) -> Answer:

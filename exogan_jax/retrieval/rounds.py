@@ -18,9 +18,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from exogan_jax.retrieval import annealing, ensemble, importance
-from exogan_jax.retrieval.annealing import Density
 from exogan_jax.retrieval.ensemble import DensityFn, EnsembleState, Run
-from exogan_jax.retrieval.importance import Drawn
+from exogan_jax.retrieval.importance import Chart, Drawn
 from exogan_jax.retrieval.settings import Settings
 
 #: Share of the steps before the first kept state in which the power rises to 1.
@@ -41,7 +40,11 @@ class _Round(NamedTuple):
 
 
 def draw(
-    key: Array, begin: EnsembleState, density_fn: DensityFn, settings: Settings
+    key: Array,
+    begin: EnsembleState,
+    density_fn: DensityFn,
+    settings: Settings,
+    other: Chart | None = None,
 ) -> tuple[Run, Drawn]:
     """The run of an ensemble, and draws about the states that it kept last.
 
@@ -50,6 +53,7 @@ def draw(
       begin: an even number of walkers.
       density_fn: of ONE target.
       settings: with nothing left open; half as many independent draws are wanted as samples.
+      other: coordinates in which draws are made, too; see `importance.draw`.
     """
     keep_every, wanted = settings.keep_every, settings.n_samples
     assert settings.n_burn is not None and keep_every is not None and wanted is not None
@@ -68,13 +72,11 @@ def draw(
             keep_every=keep_every,
         )
         states, wide = (x.reshape(-1, d) for x in (run.kept.position, run.wide))
-        drawn = importance.draw(
-            draw_key, states, wide, lambda x: density_fn(x).log, settings.n_draws
-        )
+        drawn = importance.draw(draw_key, states, wide, density_fn, settings.n_draws, other)
         chosen = importance.resample(choose_key, drawn.log_weight, n // 2)
-        # At a power of 1 the volume does not count.
-        log = drawn.log_density[chosen]
-        half = EnsembleState(drawn.position[chosen], Density(log, jnp.zeros_like(log)))
+        half = EnsembleState(
+            drawn.position[chosen], jax.tree.map(lambda x: x[chosen], drawn.density)
+        )
         # Not all: of a few draws that have all the weight, the walkers would stay a few.
         state = ensemble.with_half(run.state, half)
         return _Round(at.number + 1, run._replace(state=state), drawn)

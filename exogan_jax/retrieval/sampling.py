@@ -11,8 +11,8 @@ from jaxtyping import Array, Float, Int
 
 from exogan_jax.gan.model import Model
 from exogan_jax.retrieval import ensemble, importance, rounds
-from exogan_jax.retrieval.annealing import Density
 from exogan_jax.retrieval.compared import LIKELIHOODS, Target, of_drawing
+from exogan_jax.retrieval.density import Density
 from exogan_jax.retrieval.ensemble import EnsembleState
 from exogan_jax.retrieval.importance import Integral
 from exogan_jax.retrieval.latent_prior import latent_at, log_norm, log_weight
@@ -25,6 +25,8 @@ from exogan_jax.retrieval.settings import Settings
 #: 30 ppm most do, the way to another mode among them; of 1 ppm none, and 300 steps do not gather
 #: those that begin further away.
 _DEPTH = 10.0
+#: Power of the likelihood of the wide samples.
+WIDE = 0.4
 _LONGEST = 32  # latents that an ensemble can sample: the paper's 100 are too many
 
 
@@ -39,6 +41,7 @@ class Draws(NamedTuple):
     acceptance: Float[Array, ""]  # share of the moves that were accepted; NaN where none were made
     evidence: Integral  # of the likelihood whose energy this is; NaN where nothing was sampled
     drawing: Float[Array, "sample ..."] | None = None  # the generator's, where they are known
+    wide: Draws | None = None  # of the likelihood to the power `WIDE`, where they are asked for
 
 
 class Posterior(NamedTuple):
@@ -49,6 +52,7 @@ class Posterior(NamedTuple):
     density: Callable[[Float[Array, " d"]], Density]
     #: place (d,) -> log density of the posterior in the box, up to a constant
     in_box: Callable[[Float[Array, " d"]], Float[Array, ""]]
+    of_prior: Callable[[Float[Array, " d"]], Float[Array, ""]]  # of which that of the prior
 
 
 def is_sampled(model: Model, settings: Settings) -> bool:
@@ -76,17 +80,20 @@ def posterior(
     prior, parameters = target.prior, model.layout.parameters
     coordinates = coordinates_of(model, target, best)
 
+    def of_prior(place: Array) -> Array:
+        return log_weight(prior, latent_at(prior, place), parameters)
+
     def in_box(place: Array) -> Array:
-        latent = latent_at(prior, place)
-        return log_likelihood(latent) + log_weight(prior, latent, parameters)
+        return log_likelihood(latent_at(prior, place)) + of_prior(place)
 
     def density(position: Array) -> Density:
         place, volume = coordinates.place(position)
         inside = jnp.all(jnp.abs(place) <= 1)
-        log = jnp.where(inside, in_box(jnp.clip(place, -1, 1)) + volume, -jnp.inf)
-        return Density(log, volume)
+        place = jnp.clip(place, -1, 1)
+        log = jnp.where(inside, in_box(place) + volume, -jnp.inf)
+        return Density(log, of_prior(place) + volume)
 
-    return Posterior(coordinates, density, in_box)
+    return Posterior(coordinates, density, in_box, of_prior)
 
 
 def likelihood(model: Model, target: Target, settings: Settings) -> Callable[[Array], Array]:
@@ -121,16 +128,18 @@ def sample(
     log_likelihood = likelihood(model, target, settings)
     of = posterior(model, target, place[log_density.argmax()], log_likelihood)
     begin_key, run_key, choose_key, flow_key = jax.random.split(key, 4)
+    wide_key = jax.random.fold_in(choose_key, 1)
     if modes is not None:
         walkers, begun = draw(begin_key, modes, log_density, of.in_box, ensemble.N_WALKERS)
     else:
         walkers = ensemble.disperse(begin_key, place, log_density)
         begun = jax.vmap(of.in_box)(walkers)
     position, volume = jax.vmap(of.coordinates.position)(walkers)
-    begin = ensemble.begin(position, Density(begun + volume, volume))
+    of_prior = jax.vmap(of.of_prior)(walkers)
+    begin = ensemble.begin(position, Density(begun + volume, of_prior + volume))
     if settings.encoder and model.has_flow:
         begin = _half_proposed(flow_key, model, target, begin, of)
-    run, drawn = rounds.draw(run_key, begin, of.density, settings)
+    run, drawn = rounds.draw(run_key, begin, of.density, settings, of.coordinates.normal)
     kept, total = run.kept, importance.integral(drawn.log_weight)
     states = kept.position.reshape(-1, kept.position.shape[-1])
     # Where hardly a draw has a weight, the ensemble's states are better.
@@ -138,20 +147,38 @@ def sample(
     by_draws = total.effective > walked
     n = settings.n_samples
     assert n is not None
-    chosen = importance.resample(choose_key, drawn.log_weight, n)
+    of_draws = importance.resample(choose_key, drawn.log_weight, n)
     repeated = jnp.arange(n) % states.shape[0]
-    position = jnp.where(by_draws, drawn.position[chosen], states[repeated])
-    sampled = jnp.clip(jax.vmap(of.coordinates.place)(position)[0], -1, 1)
-    drawing = jax.vmap(lambda place: model.generate(latent_at(target.prior, place)))(sampled)
-    return Draws(
-        sampled,
-        energy=-jax.vmap(lambda drawing: fits(model, drawing, target))(drawing),
-        weight=jnp.full(n, 1 / n),
-        family=jnp.where(by_draws, chosen, repeated % ensemble.N_WALKERS),
-        effective=jnp.where(by_draws, 1 / (1 / total.effective + 1 / n), jnp.minimum(walked, n)),
-        acceptance=run.acceptance.mean(),
-        evidence=total._replace(log=total.log - log_norm(target.prior, parameters)),
-        drawing=drawing,
+
+    def made(
+        position: Array, family: Array, effective: Array, total: Integral, wide: Draws | None
+    ) -> Draws:
+        place = jnp.clip(jax.vmap(of.coordinates.place)(position)[0], -1, 1)
+        drawing = jax.vmap(lambda place: model.generate(latent_at(target.prior, place)))(place)
+        return Draws(
+            place,
+            energy=-jax.vmap(lambda drawing: fits(model, drawing, target))(drawing),
+            weight=jnp.full(n, 1 / n),
+            family=family,
+            effective=effective,
+            acceptance=run.acceptance.mean(),
+            evidence=total._replace(log=total.log - log_norm(target.prior, parameters)),
+            drawing=drawing,
+            wide=wide,
+        )
+
+    wide = None
+    if settings.exact:
+        log_weight = importance.at_power(drawn, WIDE)
+        chosen = importance.resample(wide_key, log_weight, n)
+        of_wide = importance.integral(log_weight)
+        wide = made(drawn.position[chosen], chosen, of_wide.effective, of_wide, None)
+    return made(
+        jnp.where(by_draws, drawn.position[of_draws], states[repeated]),
+        jnp.where(by_draws, of_draws, repeated % ensemble.N_WALKERS),
+        jnp.where(by_draws, 1 / (1 / total.effective + 1 / n), jnp.minimum(walked, n)),
+        total,
+        wide,
     )
 
 
