@@ -22,8 +22,10 @@ _LEFT = 0.5  # share of the samples that a power of the weights leaves, at a tim
 #: Powers, and rounds after the last. Of planets of the whole box, as PRISM sees them with 30 ppm,
 #: the worst take eleven; rounds after the last add 50 to 500 independent samples each.
 _POWERS, _ROUNDS = 30, 6
-_WIDE = 30.0  # wide samples must be worth so many
 _FEWEST = 10.0  # independent samples: the generator's own answer is better than fewer
+#: Wide samples must be worth so many. A planet that began with 52 was as right as from its own
+#: answer, worth 373.
+_WIDE = 30.0
 
 
 def is_enough(answer: Answer) -> bool:

@@ -25,7 +25,9 @@ from exogan_jax.retrieval.settings import Settings
 #: 30 ppm most do, the way to another mode among them; of 1 ppm none, and 300 steps do not gather
 #: those that begin further away.
 _DEPTH = 10.0
-#: Power of the likelihood of the wide samples.
+#: Power of the likelihood of the wide samples. Of the planet of `flat.RIM`, the generator takes the
+#: ridge for 0.6 % of its posterior, for 8 % of that of this power; it is 14 % of the exact one.
+#: Begun at the generator's own, exact samples are off nested sampling's by 0.021 nat, not 0.006.
 WIDE = 0.4
 _LONGEST = 32  # latents that an ensemble can sample: the paper's 100 are too many
 
