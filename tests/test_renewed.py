@@ -55,7 +55,7 @@ def summary(bins, power, effective, wide, seed):
         family=np.arange(N),
         effective=effective,
         acceptance=np.nan,
-        evidence=Integral(log_evidence(bins, power), 0.0, effective),
+        evidence=Integral(log_evidence(bins, power), 0.06, effective),
         image=None,
         start_theta=theta[0],
         start_depth=depth[0],
@@ -83,6 +83,6 @@ def test_rounds_lead_to_the_posterior_and_its_evidence(problem, effective):  # n
     np.testing.assert_allclose(z.std(axis=0), spread, rtol=4 / np.sqrt(2 * size))
     # The forward model's evidence is the generator's: it is off by a shift alone.
     expected = log_evidence(bins) + log_normalisation(bins)
-    assert 0.01 < answer.log_evidence_error < 0.2
+    assert 0.06 < answer.log_evidence_error < 0.2  # that of what it began with is a part
     assert abs(answer.log_evidence - expected) < 4 * answer.log_evidence_error
     assert 0 < answer.efficiency < 1
