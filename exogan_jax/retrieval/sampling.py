@@ -152,36 +152,34 @@ def sample(
     of_draws = importance.resample(choose_key, drawn.log_weight, n)
     repeated = jnp.arange(n) % states.shape[0]
 
-    def made(
-        position: Array, family: Array, effective: Array, total: Integral, wide: Draws | None
-    ) -> Draws:
-        place = jnp.clip(jax.vmap(of.coordinates.place)(position)[0], -1, 1)
-        drawing = jax.vmap(lambda place: model.generate(latent_at(target.prior, place)))(place)
+    position = jnp.where(by_draws, drawn.position[of_draws], states[repeated])
+    family = jnp.where(by_draws, of_draws, repeated % ensemble.N_WALKERS)
+    if settings.exact:  # traced and compiled once for both
+        log_weight = importance.at_power(drawn, WIDE)
+        chosen = importance.resample(wide_key, log_weight, n)
+        position = jnp.concatenate([position, drawn.position[chosen]])
+    place = jnp.clip(jax.vmap(of.coordinates.place)(position)[0], -1, 1)
+    drawing = jax.vmap(lambda place: model.generate(latent_at(target.prior, place)))(place)
+    energy = -jax.vmap(lambda drawing: fits(model, drawing, target))(drawing)
+
+    def some(part: slice, family: Array, effective: Array, total: Integral) -> Draws:
         return Draws(
-            place,
-            energy=-jax.vmap(lambda drawing: fits(model, drawing, target))(drawing),
+            place[part],
+            energy[part],
             weight=jnp.full(n, 1 / n),
             family=family,
             effective=effective,
             acceptance=run.acceptance.mean(),
             evidence=total._replace(log=total.log - log_norm(target.prior, parameters)),
-            drawing=drawing,
-            wide=wide,
+            drawing=drawing[part],
         )
 
-    wide = None
-    if settings.exact:
-        log_weight = importance.at_power(drawn, WIDE)
-        chosen = importance.resample(wide_key, log_weight, n)
-        of_wide = importance.integral(log_weight)
-        wide = made(drawn.position[chosen], chosen, of_wide.effective, of_wide, None)
-    return made(
-        jnp.where(by_draws, drawn.position[of_draws], states[repeated]),
-        jnp.where(by_draws, of_draws, repeated % ensemble.N_WALKERS),
-        jnp.where(by_draws, 1 / (1 / total.effective + 1 / n), jnp.minimum(walked, n)),
-        total,
-        wide,
-    )
+    both = jnp.where(by_draws, 1 / (1 / total.effective + 1 / n), jnp.minimum(walked, n))
+    draws = some(slice(n), family, both, total)
+    if not settings.exact:
+        return draws
+    of_wide = importance.integral(log_weight)
+    return draws._replace(wide=some(slice(n, None), chosen, of_wide.effective, of_wide))
 
 
 def _half_proposed(
