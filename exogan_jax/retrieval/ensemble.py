@@ -25,7 +25,7 @@ from jaxtyping import Array, Bool, Float, Int
 from exogan_jax.retrieval import annealing
 from exogan_jax.retrieval.density import Density, cleared, tempered
 from exogan_jax.retrieval.kernels import draws as kernel_draws
-from exogan_jax.retrieval.kernels import kernels
+from exogan_jax.retrieval.kernels import kernels, spread
 from exogan_jax.retrieval.kernels import log_density as kernel_density
 from exogan_jax.retrieval.normals import unit_normal
 
@@ -221,7 +221,7 @@ def _move(
     # A full jump now and then goes from one mode to another.
     gamma = jnp.where(draws.kind < 0.03, 1.0, 2.38 / (2 * d) ** 0.5 * (0.5 + draws.uniform))
     evolved = moving.position + gamma[:, None] * (about - beside)
-    others = kernels(resting, _WIDTH)
+    others = kernels(spread(resting), _WIDTH)
     drawn = kernel_draws(others, draws.one, draws.unit)
     evolves, is_drawn = draws.kind < 1 / 3, draws.kind > 2 / 3
     proposal = jnp.where(evolves[:, None], evolved, stretched)

@@ -18,6 +18,15 @@ _LEAST = 1e-5  # variance added, as a share of each coordinate's own: none of th
 _TINY = 1e-12
 
 
+class Spread(NamedTuple):
+    """Where samples lie."""
+
+    mean: Float[Array, " d"]
+    centred: Float[Array, "n d"]
+    root: Float[Array, "d d"]  # of their covariance, lower triangular
+    inverse: Float[Array, "d d"]  # the root's
+
+
 class Kernels(NamedTuple):
     """A mixture of normal distributions of one shape."""
 
@@ -29,29 +38,34 @@ class Kernels(NamedTuple):
 
 
 @jax.default_matmul_precision("highest")
-def kernels(samples: Float[Array, "n d"], width: float) -> Kernels:
-    """Of samples, equally weighted.
-
-    Args:
-      samples: (n, d).
-      width: of a kernel in that of all samples, between 0 and 1, where it is their normal
-        distribution.
-    """
+def spread(samples: Float[Array, "n d"]) -> Spread:
+    """Of samples, equally weighted."""
     mean = samples.mean(axis=0)
     centred = samples - mean[None]
     covariance = centred.T @ centred / samples.shape[0]
     covariance += jnp.diag(_LEAST * jnp.diagonal(covariance) + _TINY)
-    root = width * cholesky(covariance)
-    back = inverse(root)
-    centre = (1 - width**2) ** 0.5 * centred
-    return Kernels(mean, centre, root, back, centre @ back.T)
+    root = cholesky(covariance)
+    return Spread(mean, centred, root, inverse(root))
 
 
-def broad(samples: Float[Array, "n d"], width: float) -> Kernels:
+@jax.default_matmul_precision("highest")
+def kernels(of: Spread, width: float) -> Kernels:
+    """About samples.
+
+    Args:
+      of: the samples.
+      width: of a kernel in that of all samples, between 0 and 1, where it is their normal
+        distribution.
+    """
+    back = of.inverse / width
+    centre = (1 - width**2) ** 0.5 * of.centred
+    return Kernels(of.mean, centre, width * of.root, back, centre @ back.T)
+
+
+def broad(of: Spread, width: float) -> Kernels:
     """The samples' normal distribution, `width` times as wide: ONE kernel."""
-    normal = kernels(samples, 1.0)
-    none = jnp.zeros((1, samples.shape[1]), samples.dtype)
-    return Kernels(normal.mean, none, width * normal.root, normal.inverse / width, none)
+    none = jnp.zeros((1, of.mean.size), of.mean.dtype)
+    return Kernels(of.mean, none, width * of.root, of.inverse / width, none)
 
 
 def draws(
