@@ -17,6 +17,9 @@ from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.physics.observation import Observation, binning_operator
 
 _BATCH = 256  # of the forward model
+#: Networks of a bound. The forward model takes a quarter of the time of one, a tenth of that of
+#: nautilus' four, which save no calls (PRISM, eleven parameters: 144,000 calls, 720 s).
+_NETWORKS = 1
 
 
 class Reference(NamedTuple):
@@ -69,16 +72,24 @@ def nested(
     n_live: int,
     n_effective: int,
 ) -> Reference:
-    """Weighted samples of the posterior by nautilus (Lange 2023); the error of the log evidence is
-    not known.
+    """Weighted samples of the posterior by nautilus (Lange 2023), none of those by which it found
+    its bounds: they are not independent of them. The error of the log evidence is not known.
     """
     from nautilus import Sampler
 
     def prior(unit: np.ndarray) -> np.ndarray:
         return np.asarray(parameters.from_unit(jnp.asarray(unit, jnp.float32)))
 
-    sampler = Sampler(prior, likelihood, len(parameters), n_live=n_live, vectorized=True, seed=seed)
-    sampler.run(verbose=False, n_eff=n_effective)
+    sampler = Sampler(
+        prior,
+        likelihood,
+        len(parameters),
+        n_live=n_live,
+        n_networks=_NETWORKS,
+        vectorized=True,
+        seed=seed,
+    )
+    sampler.run(n_eff=n_effective, discard_exploration=True)
     theta, log_weight, _ = sampler.posterior()
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum()

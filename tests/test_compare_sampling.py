@@ -83,11 +83,13 @@ def test_what_differs_is_told():
     assert text.count("2 / 0 / 300") == 2 and "10.40 +- 0.10" in text
 
 
-def test_what_is_there_is_not_done_again(monkeypatch, tmp_path, physics, capsys):
+@pytest.fixture
+def done(monkeypatch, physics):
+    """The first depth of each observation that is measured."""
     done = []
 
     def measured(observation, model, physics, args):
-        done.append(observation.depth.size)
+        done.append(observation.depth[0])
         if len(done) == 3:
             raise KeyboardInterrupt
         row = compared({"exact": answer(1), "fast": answer(2)}, reference(3), None)
@@ -97,11 +99,28 @@ def test_what_is_there_is_not_done_again(monkeypatch, tmp_path, physics, capsys)
     monkeypatch.setattr(
         compare_sampling, "physics_of", lambda name: (SimpleNamespace(name="published"), physics)
     )
+    return done
+
+
+def test_what_is_there_is_not_done_again(done, tmp_path, capsys):
     options = ["--model", "published", "--n", "4", "--out", str(tmp_path / "rows.jsonl")]
     with pytest.raises(KeyboardInterrupt):
         compare_sampling.main(options)
     compare_sampling.main(options)
     assert len(done) == 5 and done[2] == done[3] != done[4]
     assert "4 of 4" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match="of other settings"):
-        compare_sampling.main([*options, "--live", "10"])
+    for other in ("--live", "--n"):  # so many planets are drawn together
+        with pytest.raises(SystemExit, match="of other settings"):
+            compare_sampling.main([*options, other, "10"])
+
+
+def test_observations_of_one_instrument_can_be_first(done, tmp_path, physics, capsys):
+    options = ["--model", "published", "--n", "5", "--out", str(tmp_path / "rows.jsonl")]
+    compare_sampling.main([*options, "--instrument", "wfc3", "--instrument", "prism"])
+    assert "2 of 2" in capsys.readouterr().out
+    with pytest.raises(KeyboardInterrupt):
+        compare_sampling.main(options)
+    compare_sampling.main(options)
+    assert "5 of 5" in capsys.readouterr().out
+    expected = [one.depth[0] for _, one in planets(physics, 5, compare_sampling.TEST_SEED)]
+    assert done == [expected[i] for i in (1, 2, 0, 0, 3, 4)]
