@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import json
 import math
+import statistics
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from exogan_jax.parameters import UNITS, Parameters
 from exogan_jax.retrieval.flags import MEANINGS
 from exogan_jax.retrieval.settings import Settings
 from experiments.ranks import inside, kept_ranks, mean_likelihood, outside_band
-from experiments.reproduce.committed import CALIBRATION, RESULTS, read_results
+from experiments.reproduce.committed import CALIBRATION, RESULTS, SAMPLING, read_results
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -152,6 +154,29 @@ def calibration() -> str:
     return markdown(head, rows)
 
 
+def sampling() -> str:
+    """Answers beside nested sampling's, one row per observation, as `compare_sampling` kept them:
+    divergences of the median and of the worst parameter.
+    """
+    _, *kept = map(json.loads, (RESULTS / SAMPLING).read_text().splitlines())
+    rows = []
+    for row in sorted(kept, key=lambda row: row["number"]):
+        exact, known, seconds = row["exact"], row["nested"], row["seconds"]
+        offs = (row[kind]["divergence"] for kind in ("exact", "fast"))
+        rows.append(
+            [
+                f"{row['number'] + 1}, {row['instrument']}",
+                *(f"{statistics.median(off):.4f} / {max(off):.4f}" for off in offs),
+                f"{exact['log_evidence']:.2f} +- {exact['error']:.2f}",
+                f"{known['log_evidence']:.2f}",
+                f"{known['effective']:,} of {known['calls']:,}",
+                f"{seconds['nested']:.0f}",
+            ]
+        )
+    head = ["observation", "exact", "fast", "log evidence", "nested", "samples of calls", "its s"]
+    return markdown(head, rows)
+
+
 def of_results() -> dict[str, str]:
     """Tables of the committed results of `experiments.reproduce`."""
     shares = {"inside_68": ".0%", "inside_95": ".0%"}
@@ -181,6 +206,7 @@ def write_all(folder: Path) -> None:
         "published": parameters(model_layout("published").parameters),
         "planets": parameters(model_layout("planets").parameters),
         "calibration": calibration(),
+        "sampling": sampling(),
         "experiments": commands("experiments"),
         "opacity_commands": commands("data_prep/opacities"),
     }

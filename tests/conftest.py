@@ -46,14 +46,23 @@ LONG = (
 )
 
 
-#: Files of whole retrievals, and of a training, whose keys are checked in test_fitting.py,
+#: Files of whole retrievals, and of trainings, whose keys are checked in test_fitting.py,
 #: test_quick.py, test_flagged.py and test_train.py: the check is a seventh of a file's time.
 KEYS_CHECKED_ELSEWHERE = (
     "test_accuracy.py",
+    "test_catalogue.py",
+    "test_cli.py",
+    "test_cli_priors.py",
+    "test_cli_reuse.py",
     "test_free_instruments.py",
     "test_latent_prior.py",
+    "test_parallel.py",
+    "test_radius_left.py",
     "test_restore.py",
+    "test_runs.py",
+    "test_significance.py",
     "test_third_problem.py",
+    "test_wide.py",
 )
 
 #: Files whose programs compute for longer than they compile.

@@ -80,7 +80,8 @@ def test_result_depends_on_neither_chunks_nor_neighbours(model):
 
 
 def test_seed_changes_the_starts_and_repeats(model):
-    one, same, other = (retrieve(observation(N), model, seed=s, **OPTIONS) for s in (1, 1, 2))
+    two = [observation(N), observation(N, 1)]  # as others here: one program
+    one, same, other = (retrieve(two, model, seed=s, **OPTIONS) for s in (1, 1, 2))
     np.testing.assert_array_equal(one.samples, same.samples)
     assert np.any(one.samples != other.samples)
 
@@ -98,11 +99,12 @@ def test_progress_counts_observations(model):
 
 
 def test_another_seed_or_name_of_the_model_compiles_nothing(model):
-    retrieve(observation(N), model, seed=1, **OPTIONS)
+    one = observation(N)
+    retrieve([one, one], model, seed=1, **OPTIONS)
     compiled = retrieve_all.program._cache_size()
     # Nor do other wavelengths of about as many bins.
-    fewer = Observation(*(x[1:-2] for x in observation(N)[:4]))
-    retrieve(fewer, replace(model, name="another"), seed=2, **OPTIONS)
+    fewer = Observation(*(x[1:-2] for x in one[:4]))
+    retrieve([fewer, fewer], replace(model, name="another"), seed=2, **OPTIONS)
     assert retrieve_all.program._cache_size() == compiled
 
 

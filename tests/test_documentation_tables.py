@@ -1,6 +1,7 @@
 """Tables of the documentation that are made of results."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,28 @@ def test_kept_ranks_are_a_row_for_each_instrument_and_answer(tables, tmp_path, m
     assert cells[1][:5] == ["hst_spitzer", "exact", "20", "90% / 90%", "80% / 100%"]
     assert cells[1][-3:] == ["97% / 99.1%", "0", "0.42 +- 0.07"]
     assert cells[2][1] == "fast" and int(cells[2][-2]) > 15 and cells[2][-1] == "-"
+
+
+def test_answers_beside_nested_sampling_come_in_their_order(tables, tmp_path, monkeypatch):
+    rows = [
+        {
+            "number": number,
+            "instrument": "wfc3",
+            "exact": {"divergence": [0.001, 0.004, 0.002], "log_evidence": 9.876, "error": 0.02},
+            "fast": {"divergence": [0.01, 0.04, 0.02], "log_evidence": 9.0, "error": 0.02},
+            "nested": {"log_evidence": 9.881, "effective": 5000, "calls": 99900},
+            "seconds": {"exact": 10.0, "fast": 1.0, "nested": 711.6},
+        }
+        for number in (2, 0)
+    ]
+    lines = [json.dumps(row) for row in ({"n": 20}, *rows)]
+    (tmp_path / "sampling.jsonl").write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    _, _, first, last = tables.sampling().splitlines()
+    cells = [cell.strip() for cell in first.strip("|").split("|")]
+    assert cells[:3] == ["1, wfc3", "0.0020 / 0.0040", "0.0200 / 0.0400"]
+    assert cells[3:] == ["9.88 +- 0.02", "9.88", "5,000 of 99,900", "712"]
+    assert last.startswith("| 3, wfc3 |")
 
 
 def test_bars_in_a_cell_are_no_columns(tables):

@@ -15,6 +15,7 @@ ROOT = HERE.parents[1]
 MODELS = ("published", "planets")
 RESULTS, FIGURES = HERE / "results", ROOT / "docs" / "figures"
 CALIBRATION = "calibration"  # folder of ranks within that of results, see `experiments.calibrate`
+SAMPLING = "sampling.jsonl"  # beside them, of `experiments.compare_sampling`
 
 
 class Quote(NamedTuple):
