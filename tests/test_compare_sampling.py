@@ -75,8 +75,10 @@ def test_what_differs_is_told():
     assert row["fast"]["divergence"][1] < 1e-3
     row |= {"instrument": "wfc3", "seconds": {"exact": 2.0, "fast": 0.5, "nested": 300.0}}
     off = row | {"exact": row["exact"] | {"log_evidence": 10.4}}
+    few = off | {"nested": row["nested"] | {"effective": 50}}  # whose own error is 0.14
+    assert "within 3 of their errors: 1 of 1" in summary([few])
     said = summary([row, off])
-    assert "within 3 of its errors: 1 of 2" in said and "fast: median 0.01" in said
+    assert "within 3 of their errors: 1 of 2" in said and "fast: median 0.01" in said
     console = Console(width=160, file=io.StringIO())
     console.print(report([row, off]))
     text = console.file.getvalue()
