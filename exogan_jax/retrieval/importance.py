@@ -123,8 +123,8 @@ def _in(
 def _mixtures(
     charts: Sequence[Chart], samples: Float[Array, "n d"], wide: Float[Array, "m d"]
 ) -> list[Kernels]:
-    """What is drawn from, each in all kinds of coordinates: of one program, which compiles in half
-    of the time of one for each.
+    """What is drawn from, each in all kinds of coordinates: side by side, which are one program to
+    compile.
     """
     normal, wider = (jax.vmap(spread)(_in(charts, x)[0]) for x in (samples, wide))
     found = [jax.vmap(partial(kernels, width=width))(normal) for width in _WIDTHS]
@@ -165,8 +165,8 @@ def resample(key: Array, log_weight: Float[Array, " m"], n: int) -> Int[Array, "
     one.
     """
     total = jnp.cumsum(jax.nn.softmax(log_weight))
-    # Of n equally spaced places between 0 and 1, how many lie before the end of each share: counted
-    # instead of searched for, which takes a loop, and half of a second to compile.
+    # Of n equally spaced places between 0 and 1, how many lie before the end of each share; to
+    # search for each place takes a loop, which is longer to compile.
     before = jnp.floor(n * (total / total[-1]) - jax.random.uniform(key)).astype(int) + 1
     passed = jnp.zeros(n, int).at[before].add(1, mode="drop")
     return jnp.minimum(jnp.cumsum(passed), log_weight.size - 1)
