@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import json
 import math
 import statistics
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ from exogan_jax.parameters import ROLES as PARAMETER_ROLES
 from exogan_jax.parameters import UNITS, Parameters
 from exogan_jax.retrieval.flags import MEANINGS
 from exogan_jax.retrieval.settings import Settings
+from experiments.kept_rows import read_rows
 from experiments.ranks import inside, kept_ranks, mean_likelihood, outside_band
 from experiments.reproduce.committed import CALIBRATION, RESULTS, SAMPLING, read_results
 
@@ -158,7 +158,7 @@ def sampling() -> str:
     """Answers beside nested sampling's, one row per observation, as `compare_sampling` kept them:
     divergences of the median and of the worst parameter.
     """
-    _, *kept = map(json.loads, (RESULTS / SAMPLING).read_text().splitlines())
+    _, kept = read_rows(RESULTS / SAMPLING)
     rows = []
     for row in sorted(kept, key=lambda row: row["number"]):
         exact, known, seconds = row["exact"], row["nested"], row["seconds"]

@@ -23,10 +23,16 @@ def kept_rows(path: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
     whole = text[: text.rfind("\n") + 1]
     if whole != text:
         path.write_text(whole)
-    first, *rows = whole.splitlines() or [json.dumps(None)]
-    if json.loads(first) != settings:
-        raise SystemExit(f"{path}: of other settings, {first}; choose another file")
-    return [json.loads(row) for row in rows]
+    known, rows = read_rows(path)
+    if known != settings:
+        raise SystemExit(f"{path}: of other settings, {json.dumps(known)}; choose another file")
+    return rows
+
+
+def read_rows(path: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """Settings, None where a file has none, and rows of a file."""
+    first, *rows = path.read_text().splitlines() or [json.dumps(None)]
+    return json.loads(first), [json.loads(row) for row in rows]
 
 
 def keep_row(path: Path, row: dict[str, Any]) -> None:
