@@ -159,9 +159,10 @@ def sampling() -> str:
     divergences of the median and of the worst parameter.
     """
     _, kept = read_rows(RESULTS / SAMPLING)
+    last = {row["number"]: row for row in kept}
     rows = []
-    for row in sorted(kept, key=lambda row: row["number"]):
-        exact, known, seconds = row["exact"], row["nested"], row["seconds"]
+    for row in (last[number] for number in sorted(last)):
+        exact, known, seconds = row["exact"], row["reference"], row["seconds"]
         offs = (row[kind]["divergence"] for kind in ("exact", "fast"))
         rows.append(
             [
@@ -170,7 +171,7 @@ def sampling() -> str:
                 f"{exact['log_evidence']:.2f} +- {exact['error']:.2f}",
                 f"{known['log_evidence']:.2f}",
                 f"{known['effective']:,} of {known['calls']:,}",
-                f"{seconds['nested']:.0f}",
+                f"{seconds['reference']:.0f}",
             ]
         )
     head = ["observation", "exact", "fast", "log evidence", "nested", "samples of calls", "its s"]

@@ -2,14 +2,15 @@
 prior: planets of a model's world, seen by four instruments in turn.
 
 python -m experiments.compare_sampling --out FILE [--model NAME] [--n 20] [--instrument NAME]
-    [--again] [--live 1000]
+    [--again] [--live 1000] [--anew]
 
 The instruments are those of `experiments.calibrate`. Nested sampling is nautilus' (Lange 2023; pip
 install nautilus-sampler): minutes an observation, a quarter of an hour where the data are sharp.
 Each observation's divergences (Jensen-Shannon, nat, of each parameter's distribution), evidences
 and seconds are written to FILE as they come; if killed, it goes on where it stopped, and
 --instrument leaves the observations of others for another time. With --again nested sampling runs
-twice: two of its own runs differ, too.
+twice: two of its own runs differ, too. What it found is kept, as tenths of each parameter's
+distribution: with --anew, answers alone are made again, by a later version of this project.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from exogan_jax.files.made_with import weights_sha256
 from exogan_jax.gan.model import Model
 from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.physics.observation import Observation
-from exogan_jax.retrieval.diagnostics import divergences
+from exogan_jax.retrieval.diagnostics import Tenths, divergence_from, tenths
 from exogan_jax.retrieval.result import Posterior
 from experiments.calibrate import INSTRUMENTS, observed
 from experiments.evaluate import TEST_SEED, physics_of
@@ -62,43 +63,45 @@ def timed(run: Callable[[], Any]) -> tuple[Any, float]:
     return found, time.perf_counter() - began
 
 
-def compared(
-    answers: dict[str, Posterior], known: Reference, again: Reference | None
-) -> dict[str, Any]:
-    """Divergences and evidences of answers from a reference, and those of a second reference."""
-    row: dict[str, Any] = {}
+def compared(answers: dict[str, Posterior], reference: Row) -> Row:
+    """Divergences and evidences of answers, from what `referred` tells of a reference."""
+    known = Tenths(np.array(reference["edges"]), np.array(reference["shares"]))
+    row: Row = {}
     for kind, one in answers.items():
-        off = divergences(one.samples, one.weights, known.theta, known.weight)
         row[kind] = {
-            "divergence": off.round(5).tolist(),
+            "divergence": divergence_from(one.samples, one.weights, known).round(5).tolist(),
             "log_evidence": round(float(one.log_evidence), 3),
             "error": round(float(one.log_evidence_error), 3),
             "effective": round(float(one.effective_sample_size)),
             "flags": one.flags,
         }
-    row["nested"] = {
-        "log_evidence": round(float(known.log_evidence), 3),
-        "effective": round(known.effective),
-        "calls": known.calls,
+    return row
+
+
+def referred(known: Reference, again: Reference | None) -> Row:
+    """What is kept of a reference, and how far a second one is from it."""
+    found = tenths(known.theta, known.weight)
+    row: Row = {
+        "reference": {
+            "log_evidence": round(float(known.log_evidence), 3),
+            "effective": round(known.effective),
+            "calls": known.calls,
+            "edges": [[float(f"{x:.6g}") for x in ends] for ends in found.edges],
+            "shares": found.shares.round(6).tolist(),
+        }
     }
     if again is not None:
-        off = divergences(again.theta, again.weight, known.theta, known.weight)
         row["again"] = {
-            "divergence": off.round(5).tolist(),
+            "divergence": divergence_from(again.theta, again.weight, found).round(5).tolist(),
             "log_evidence": round(float(again.log_evidence), 3),
         }
     return row
 
 
-def measured(
+def reference(
     observation: Observation, model: Model, physics: ForwardModel, args: argparse.Namespace
 ) -> Row:
-    """All about ONE observation."""
-    answers, seconds = {}, {}
-    for kind in ANSWERS:
-        ask = partial(retrieve, observation, model, physics=physics, seed=args.seed, **_LONG)
-        found, seconds[kind] = timed(partial(ask, exact=kind == "exact"))
-        answers[kind] = found[0]
+    """What nested sampling finds of ONE observation."""
     likelihood = log_likelihood(physics, observation)
     parameters = model.layout.parameters
     seeds = [args.seed + k for k in range(2 if args.again else 1)]
@@ -106,9 +109,21 @@ def measured(
         timed(partial(nested, likelihood, parameters, seed, args.live, args.effective))
         for seed in seeds
     ]
-    seconds["nested"] = runs[0][1]
-    row = compared(answers, runs[0][0], runs[1][0] if args.again else None)
-    return {**row, "seconds": {kind: round(x, 1) for kind, x in seconds.items()}}
+    row = referred(runs[0][0], runs[1][0] if args.again else None)
+    return row | {"seconds": {"reference": round(runs[0][1], 1)}}
+
+
+def answered(
+    observation: Observation, model: Model, physics: ForwardModel, seed: int, row: Row
+) -> Row:
+    """A row with the answers to its observation."""
+    answers, seconds = {}, {}
+    for kind in ANSWERS:
+        ask = partial(retrieve, observation, model, physics=physics, seed=seed, **_LONG)
+        found, seconds[kind] = timed(partial(ask, exact=kind == "exact"))
+        answers[kind] = found[0]
+    taken = {kind: round(x, 1) for kind, x in seconds.items()}
+    return row | compared(answers, row["reference"]) | {"seconds": row["seconds"] | taken}
 
 
 def report(rows: Sequence[Row]) -> Table:
@@ -119,12 +134,12 @@ def report(rows: Sequence[Row]) -> Table:
     for row in rows:
         found = row["exact"]
         offs = [row[kind]["divergence"] if kind in row else None for kind in (*ANSWERS, "again")]
-        seconds = [f"{row['seconds'][kind]:.0f}" for kind in (*ANSWERS, "nested")]
+        seconds = [f"{row['seconds'][kind]:.0f}" for kind in (*ANSWERS, "reference")]
         table.add_row(
             row["instrument"],
             *("" if off is None else f"{np.median(off):.4f} / {np.max(off):.4f}" for off in offs),
             f"{found['log_evidence']:.2f} +- {found['error']:.2f}",
-            f"{row['nested']['log_evidence']:.2f}",
+            f"{row['reference']['log_evidence']:.2f}",
             " / ".join(seconds),
         )
     return table
@@ -139,7 +154,7 @@ def summary(rows: Sequence[Row]) -> str:
             said.append(f"{kind}: median {np.median(off):.4f}, worst {off.max():.4f} nat")
     near = []
     for row in rows:
-        exact, known = row["exact"], row["nested"]
+        exact, known = row["exact"], row["reference"]
         # Nautilus states no error: that of as many independent samples is the least it can be.
         error = np.hypot(exact["error"], known["effective"] ** -0.5)
         near.append(abs(exact["log_evidence"] - known["log_evidence"]) < 3 * error)
@@ -154,6 +169,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--model", help="shipped name or file; default: the shipped default")
     parser.add_argument("--n", type=int, default=20, help="observations")
     parser.add_argument("--instrument", choices=INSTRUMENTS, action="append", help="these alone")
+    parser.add_argument("--anew", action="store_true", help="answers again, nested's are kept")
     parser.add_argument("--again", action="store_true", help="nested sampling twice")
     parser.add_argument("--live", type=int, default=1000, help="live points of nested sampling")
     parser.add_argument("--effective", type=int, default=5000, help="of its samples")
@@ -163,14 +179,17 @@ def main(argv: list[str] | None = None) -> None:
     kept = ("n", "again", "live", "effective", "seed")
     settings = {name: getattr(args, name) for name in kept}
     settings |= {"model": model.name, "weights": weights_sha256(args.model)}
-    known = {row["number"]: row for row in kept_rows(args.out, settings)}
+    known = {row["number"]: row for row in kept_rows(args.out, settings)}  # the last counts
     console = Console()
     for i, (name, observation) in enumerate(planets(physics, args.n, args.seed)):
-        if i in known or name not in (args.instrument or INSTRUMENTS):
+        row = known.get(i)
+        if (row and not args.anew) or name not in (args.instrument or INSTRUMENTS):
             continue
         console.print(f"{i + 1} of {args.n}: {name}, {len(observation.depth)} points")
-        row = {"number": i, "instrument": name}
-        row |= measured(observation, model, physics, args)
+        if row is None:
+            row = {"number": i, "instrument": name}
+            row |= reference(observation, model, physics, args)
+        row = answered(observation, model, physics, args.seed, row)
         keep_row(args.out, row)
         known[i] = row
         console.print(report([row]))

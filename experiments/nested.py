@@ -33,34 +33,46 @@ class Reference(NamedTuple):
     calls: int  # of the likelihood
 
 
-def log_likelihood(
+def made_above(
     physics: ForwardModel, observation: Observation
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """From theta (n, d) to log likelihoods (n,), at the points that the bins touch."""
-    wavelength, half_width, depth, sigma = (np.asarray(x) for x in observation[:4])
+    """From theta (n, d) to depths (n, bins) above the median one observed, in ppm: no numbers where
+    no such planet exists. What the bins touch alone is computed.
+    """
+    wavelength, half_width, depth = (np.asarray(x) for x in observation[:3])
     operator = binning_operator(wavelength, half_width, np.asarray(physics.wavelength_um))
     touched = np.flatnonzero((operator != 0).any(axis=0))
     few = physics.at_points(touched)
     to_bins = jnp.asarray(operator[:, touched], jnp.float32)
     reference = float(np.median(depth))
-    data = jnp.asarray(1e6 * (depth - reference), jnp.float32)
-    error = jnp.asarray(1e6 * sigma, jnp.float32)
 
     @jax.jit
     @jax.vmap
     def run(theta: jax.Array) -> jax.Array:
         made = to_bins @ (1e6 * (few(theta) - reference))
-        value = -0.5 * jnp.square((made - data) / error).sum()
-        return jnp.where(few.exists(theta), value, -1e10)
-
-    normalisation = -float(np.log(np.sqrt(2 * np.pi) * sigma).sum())
+        return jnp.where(few.exists(theta), made, jnp.nan)
 
     def of(theta: np.ndarray) -> np.ndarray:
         n = len(theta)
         rows = np.arange(-(-n // _BATCH) * _BATCH).clip(max=n - 1)
         padded = np.asarray(theta, np.float32)[rows].reshape(-1, _BATCH, theta.shape[1])
-        found = np.concatenate([np.asarray(run(jnp.asarray(part))) for part in padded])[:n]
-        return found.astype(np.float64) + normalisation
+        return np.concatenate([np.asarray(run(jnp.asarray(part))) for part in padded])[:n]
+
+    return of
+
+
+def log_likelihood(
+    physics: ForwardModel, observation: Observation
+) -> Callable[[np.ndarray], np.ndarray]:
+    """From theta (n, d) to log likelihoods (n,)."""
+    depth, sigma = (np.asarray(x, np.float64) for x in observation[2:4])
+    made = made_above(physics, observation)
+    data, error = 1e6 * (depth - np.median(depth)), 1e6 * sigma
+    normalisation = -float(np.log(np.sqrt(2 * np.pi) * sigma).sum())
+
+    def of(theta: np.ndarray) -> np.ndarray:
+        value = -0.5 * np.square((made(theta) - data) / error).sum(axis=1)
+        return np.where(np.isnan(value), -1e10, value) + normalisation
 
     return of
 

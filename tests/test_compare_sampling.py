@@ -14,7 +14,8 @@ from exogan_jax.physics.observation import binning_operator
 from exogan_jax.physics.problem import problem_model
 from experiments import compare_sampling
 from experiments.calibrate import INSTRUMENTS
-from experiments.compare_sampling import compared, planets, report, summary
+from experiments.compare_sampling import compared, planets, referred, report, summary
+from experiments.kept_rows import read_rows
 from experiments.nested import Reference, log_likelihood
 
 
@@ -68,14 +69,15 @@ def answer(seed, shift=0.0):
 
 
 def test_what_differs_is_told():
-    row = compared({"exact": answer(1), "fast": answer(2, 0.5)}, reference(3), reference(4))
+    row = referred(reference(3), reference(4))
+    row |= compared({"exact": answer(1), "fast": answer(2, 0.5)}, row["reference"])
     assert max(row["exact"]["divergence"]) < 1e-3 > max(row["again"]["divergence"])
     # Of unit normals half a sigma apart, in the tenths of one: 0.030.
     assert row["fast"]["divergence"][0] == pytest.approx(0.03, abs=0.003)
     assert row["fast"]["divergence"][1] < 1e-3
-    row |= {"instrument": "wfc3", "seconds": {"exact": 2.0, "fast": 0.5, "nested": 300.0}}
+    row |= {"instrument": "wfc3", "seconds": {"exact": 2.0, "fast": 0.5, "reference": 300.0}}
     off = row | {"exact": row["exact"] | {"log_evidence": 10.4}}
-    few = off | {"nested": row["nested"] | {"effective": 50}}  # whose own error is 0.14
+    few = off | {"reference": row["reference"] | {"effective": 50}}  # whose own error is 0.14
     assert "within 3 of their errors: 1 of 1" in summary([few])
     said = summary([row, off])
     assert "within 3 of their errors: 1 of 2" in said and "fast: median 0.01" in said
@@ -87,17 +89,17 @@ def test_what_differs_is_told():
 
 @pytest.fixture
 def done(monkeypatch, physics):
-    """The first depth of each observation that is measured."""
+    """The first depth of each observation that nested sampling is run for."""
     done = []
 
-    def measured(observation, model, physics, args):
+    def found(observation, model, physics, args):
         done.append(observation.depth[0])
         if len(done) == 3:
             raise KeyboardInterrupt
-        row = compared({"exact": answer(1), "fast": answer(2)}, reference(3), None)
-        return row | {"seconds": {"exact": 1.0, "fast": 1.0, "nested": 1.0}}
+        return referred(reference(3), None) | {"seconds": {"reference": 1.0}}
 
-    monkeypatch.setattr(compare_sampling, "measured", measured)
+    monkeypatch.setattr(compare_sampling, "reference", found)
+    monkeypatch.setattr(compare_sampling, "retrieve", lambda *args, **options: [answer(1)])
     monkeypatch.setattr(
         compare_sampling, "physics_of", lambda name: (SimpleNamespace(name="published"), physics)
     )
@@ -126,3 +128,18 @@ def test_observations_of_one_instrument_can_be_first(done, tmp_path, physics, ca
     assert "5 of 5" in capsys.readouterr().out
     expected = [one.depth[0] for _, one in planets(physics, 5, compare_sampling.TEST_SEED)]
     assert done == [expected[i] for i in (1, 2, 0, 0, 3, 4)]
+
+
+def test_answers_are_made_anew_beside_what_nested_sampling_found(done, tmp_path, monkeypatch):
+    path = tmp_path / "rows.jsonl"
+    options = ["--model", "published", "--n", "2", "--out", str(path)]
+    compare_sampling.main(options)
+    monkeypatch.setattr(compare_sampling, "retrieve", lambda *args, **options: [answer(2, 0.5)])
+    compare_sampling.main([*options, "--anew"])
+    assert len(done) == 2
+    _, rows = read_rows(path)
+    before, after = rows[:2], rows[2:]
+    assert [row["number"] for row in after] == [0, 1]
+    for old, new in zip(before, after, strict=True):
+        assert old["reference"] == new["reference"] and new["seconds"]["reference"] == 1.0
+        assert max(old["exact"]["divergence"]) < 1e-3 and new["exact"]["divergence"][0] > 0.02

@@ -7,16 +7,15 @@ import pytest
 
 from exogan_jax.gan.altitude import Drawing
 from exogan_jax.layout import PUBLISHED
-from exogan_jax.retrieval.asked_scale import asked
+from exogan_jax.retrieval.asked_scale import asked, asked_radius, rest
 from exogan_jax.retrieval.correction import no_correction
 from exogan_jax.retrieval.instruments import nothing_free
 from exogan_jax.retrieval.levels import LevelTarget
 from exogan_jax.retrieval.likelihood import UNIT
-from exogan_jax.retrieval.straight import bend, places, put, scaled, seen_level, straighten
+from exogan_jax.retrieval.straight import bend, of_scaled, places, put, scaled, straighten
 from experiments.configs.planets import LAYOUT, PARAMETERS
 
 MASSES = (18.01, 43.99, 28.01, 16.03, 22.99, 39.1)
-LEVEL = jnp.asarray(9.0)
 WIDE = Drawing(LAYOUT, MASSES)
 NARROW = Drawing(PUBLISHED, MASSES[:4], "fixed")  # of linear mass and radius
 
@@ -30,49 +29,36 @@ def latents(drawing, n=6):
 class TestBothProblems:
     def test_there_and_back(self, drawing):
         z = latents(drawing)
-        x = jax.jit(jax.vmap(lambda z: straighten(z, drawing, LEVEL)))(z)
+        x = jax.jit(jax.vmap(lambda z: straighten(z, drawing)))(z)
         assert float(jnp.abs(x).max()) <= 1
-        back, _ = jax.vmap(lambda x: bend(x, drawing, LEVEL))(x)
+        back, _ = jax.vmap(lambda x: bend(x, drawing))(x)
         np.testing.assert_allclose(back, z, atol=2e-5)
-        alone, _ = bend(x[2], drawing, LEVEL)
+        alone, _ = bend(x[2], drawing)
         np.testing.assert_allclose(alone, back[2], atol=1e-6)
 
     def test_volume_is_that_of_the_jacobian(self, drawing):
         z = latents(drawing)
-        x = jax.vmap(lambda z: straighten(z, drawing, LEVEL))(z)
-        jacobian = jax.vmap(jax.jacfwd(lambda x: bend(x, drawing, LEVEL)[0]))(x)
+        x = jax.vmap(lambda z: straighten(z, drawing))(z)
+        jacobian = jax.vmap(jax.jacfwd(lambda x: bend(x, drawing)[0]))(x)
         expected = np.linalg.slogdet(np.asarray(jacobian, np.float64))[1]
-        _, volume = jax.vmap(lambda x: bend(x, drawing, LEVEL))(x)
+        _, volume = jax.vmap(lambda x: bend(x, drawing))(x)
         np.testing.assert_allclose(volume, expected, atol=2e-3)
         assert np.ptp(expected) > 0.05  # else a constant would do
 
 
-def test_scale_height_and_apparent_radius_are_what_moves_alone():
+def test_scale_height_and_radius_are_what_moves_alone():
     mass, radius, temperature = (
         PARAMETERS.index_of_role(r) for r in ("mass", "radius", "temperature")
     )
-    x = straighten(latents(WIDE)[0], WIDE, LEVEL)
-    warmer, _ = bend(x.at[temperature].add(0.1), WIDE, LEVEL)
-    before, after = WIDE.theta(bend(x, WIDE, LEVEL)[0]), WIDE.theta(warmer)
+    x = straighten(latents(WIDE)[0], WIDE)
+    warmer, _ = bend(x.at[temperature].add(0.1), WIDE)
+    before, after = WIDE.theta(bend(x, WIDE)[0]), WIDE.theta(warmer)
     np.testing.assert_allclose(WIDE.scale(after).height, WIDE.scale(before).height, rtol=1e-4)
     np.testing.assert_allclose(after[radius], before[radius], rtol=1e-5)
     ratio = after[temperature] / before[temperature]
     np.testing.assert_allclose(after[mass] / before[mass], ratio, rtol=1e-4)
-
-
-def test_seen_level_is_the_mean_over_what_is_seen():
-    anchor = latents(WIDE)[0]
-    levels = jnp.asarray([4.0, 6.0, 11.0, 20.0])
-    depths = WIDE.depths(levels, anchor)
-    operator = jnp.asarray([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0], [0.0, 0.0]])  # the last only pads
-    n = jnp.zeros(2)
-    nothing = no_correction(len(WIDE.layout.parameters), 4)
-    together = jnp.zeros((0, 2)), jnp.zeros(0)
-    zero = jnp.zeros(())
-    target = LevelTarget(
-        jnp.arange(4), operator, n, n, zero, jnp.zeros(4), *together, nothing, nothing_free(2)
-    )
-    np.testing.assert_allclose(seen_level(depths, target, WIDE), 7.0, rtol=1e-4)
+    pair = of_scaled((x[mass], x[radius]), WIDE)
+    np.testing.assert_allclose(pair, (WIDE.scale(before).height, before[radius]), rtol=1e-4)
 
 
 class TestAskedScale:
@@ -109,7 +95,8 @@ class TestAskedScale:
         target = self.target(depths, 1e-6 * float(depths.depth.mean()) ** 0.5)
         two = jnp.array(places(drawing))
         other = drawing.depths(levels, anchor.at[two].add(jnp.array([0.05, -0.04])))
-        height, share, _ = asked(other, target, drawing)
+        height, apparent, level = asked(other, target, drawing)
+        share = apparent * rest(height, level)
         assert abs(other.theta[two[1]] / theta[two[1]] - 1) > 0.01
         np.testing.assert_allclose(height, drawing.scale(theta).height, rtol=2e-3)
         np.testing.assert_allclose(share * other.theta[two[1]], theta[two[1]], rtol=2e-3)
@@ -128,21 +115,38 @@ class TestAskedScale:
         anchor, theta, levels, depths = self.planets(drawing)
         target = self.target(depths, 1.0)
         found = asked(depths, target, drawing)
-        bottom = found.radius * theta[places(drawing)[1]]
-        _, radius = scaled(found.height, bottom, drawing, found.level)
+        apparent = found.apparent * theta[places(drawing)[1]]
         for factor in (0.6, 1.0, 1.5):
-            height, _ = scaled(factor * found.height, bottom, drawing, found.level)
-            moved, _ = bend(put(anchor, drawing, (height, radius)), drawing, found.level)
-            made = drawing.depths(levels, moved)
+            height = factor * found.height
+            nearly = apparent * rest(height, found.level)
+            planet = drawing.depths(levels, self.put(anchor, drawing, height, nearly))
+            share = asked_radius(planet, target, drawing)
+            np.testing.assert_allclose(share, 1, atol=2e-3)
+            made = drawing.depths(levels, self.put(anchor, drawing, height, share * nearly))
             assert factor == 1 or abs(made.depth.std() / depths.depth.std() - 1) > 0.2
-            lower, _ = bend(put(anchor, drawing, (height, radius)), drawing, found.level - 3)
+            # With the radius of another level it does not.
+            lower = apparent * rest(height, found.level - 3)
+            elsewhere = drawing.depths(levels, self.put(anchor, drawing, height, lower))
             # 1/sqrt(depth) is linear in the levels, and known as its depth is.
-            share = depths.depth**3 / (depths.depth**3).sum()
-            at_mean, elsewhere = (
-                abs(float((share / jnp.sqrt(x)).sum() / (share / jnp.sqrt(depths.depth)).sum()) - 1)
-                for x in (made.depth, drawing.depths(levels, lower).depth)
-            )
-            assert elsewhere > 1e-3 and at_mean < elsewhere / 20
+            weight = depths.depth**3 / (depths.depth**3).sum()
+            means = [float((weight / jnp.sqrt(x.depth)).sum()) for x in (depths, made, elsewhere)]
+            assert abs(means[1] / means[0] - 1) < 1e-4 and abs(means[2] / means[0] - 1) > 1e-3
+
+    @staticmethod
+    def put(anchor, drawing, height, radius):
+        pair = scaled(height, radius, drawing)
+        return bend(put(anchor, drawing, pair), drawing)[0]
+
+    @pytest.mark.parametrize("drawing", [WIDE, NARROW], ids=["planets", "published"])
+    def test_a_radius_that_is_off_is_put_right(self, drawing):
+        """To the planet's own levels, at its own scale height in radii."""
+        anchor, theta, levels, depths = self.planets(drawing)
+        target = self.target(depths, 1e-6)
+        height, radius = drawing.scale(theta).height, theta[places(drawing)[1]]
+        for factor in (0.9, 1.1):
+            other = drawing.depths(levels, self.put(anchor, drawing, height, factor * radius))
+            share = jax.jit(asked_radius, static_argnums=2)(other, target, drawing)
+            np.testing.assert_allclose(share * factor, 1, rtol=2e-4)
 
     def test_a_correction_counts(self):
         anchor, _, levels, depths = self.planets(WIDE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Float
 from scipy.special import gammaincc
@@ -26,6 +28,47 @@ def predictive_p(
     return float(weights @ gammaincc(n_bins / 2, np.minimum(chi2, 1e30) / 2))
 
 
+class Tenths(NamedTuple):
+    """Distributions as shares of bins."""
+
+    edges: Float[np.ndarray, "d 9"]  # between bins that hold a tenth each
+    shares: Float[np.ndarray, "d 10"]  # which they do but for the size of a sample
+
+
+def tenths(theta: Float[np.ndarray, "m d"], weight: Float[np.ndarray, " m"]) -> Tenths:
+    """The bins of each column of weighted samples."""
+    edges, last = [], len(theta) - 1
+    for x in theta.T:
+        order = np.argsort(x)
+        share = np.cumsum(weight[order]) / weight.sum()
+        at = np.minimum(np.searchsorted(share, np.arange(1, _BINS) / _BINS), last)
+        edges.append(x[order][at])
+    return Tenths(np.array(edges), _shares(theta, weight, np.array(edges)))
+
+
+def _shares(
+    theta: Float[np.ndarray, "n d"],
+    weight: Float[np.ndarray, " n"],
+    edges: Float[np.ndarray, "d 9"],
+) -> Float[np.ndarray, "d 10"]:
+    counted = (
+        np.bincount(np.searchsorted(ends, x), weights=weight, minlength=_BINS)
+        for x, ends in zip(theta.T, edges, strict=True)
+    )
+    return np.array([x / weight.sum() for x in counted])
+
+
+def divergence_from(
+    ours: Float[np.ndarray, "n d"], our_weight: Float[np.ndarray, " n"], known: Tenths
+) -> Float[np.ndarray, " d"]:
+    """`divergences` from distributions of which the bins are known."""
+    p, q = _shares(ours, our_weight, known.edges), known.shares
+    m = 0.5 * (p + q)
+    terms = [x * np.log(np.where(x > 0, x, 1) / np.where(m > 0, m, 1)) for x in (p, q)]
+    total: Float[np.ndarray, " d"] = 0.5 * np.sum(terms, axis=(0, 2))
+    return total
+
+
 def divergences(
     ours: Float[np.ndarray, "n d"],
     our_weight: Float[np.ndarray, " n"],
@@ -35,18 +78,4 @@ def divergences(
     """Jensen-Shannon divergence [nat] of each column, in bins that hold a tenth of the second
     distribution each. Equal distributions known by n samples differ by about 1/n.
     """
-    out = []
-    for a, b in zip(ours.T, theirs.T, strict=True):
-        order = np.argsort(b)
-        share = np.cumsum(their_weight[order]) / their_weight.sum()
-        last = len(order) - 1
-        at = np.minimum(np.searchsorted(share, np.arange(1, _BINS) / _BINS), last)
-        edges = b[order][at]
-        p, q = (
-            np.bincount(np.searchsorted(edges, x), weights=w, minlength=_BINS) / w.sum()
-            for x, w in ((a, our_weight), (b, their_weight))
-        )
-        m = 0.5 * (p + q)
-        terms = [x * np.log(np.where(x > 0, x, 1) / np.where(m > 0, m, 1)) for x in (p, q)]
-        out.append(0.5 * float(np.sum(terms)))
-    return np.array(out)
+    return divergence_from(ours, our_weight, tenths(theirs, their_weight))

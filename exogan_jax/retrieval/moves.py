@@ -1,6 +1,7 @@
 """Coordinates in which an ensemble moves: `flat.to_flat` of a place of the prior's box, where the
-box has no walls; for spectra drawn as levels, the coordinates of `straight` with the best-fitting
-scale height and radius subtracted replace mass and radius.
+box has no walls; for spectra drawn as levels, the coordinates of `straight` replace mass and
+radius: the scale height's less that which fits best with all others, the radius's less that which
+does with all others and this scale height.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from jaxtyping import Array, Bool, Float
 from exogan_jax.gan.altitude import Depths
 from exogan_jax.gan.model import Model
 from exogan_jax.gan.npe import from_normal, to_normal
-from exogan_jax.retrieval.asked_scale import asked
+from exogan_jax.retrieval.asked_scale import BestFit, asked, asked_radius, rest
 from exogan_jax.retrieval.compared import Target
 from exogan_jax.retrieval.flat import from_flat, log_share, to_flat
 from exogan_jax.retrieval.importance import Chart
 from exogan_jax.retrieval.latent_prior import latent_at
 from exogan_jax.retrieval.levels import LevelTarget
-from exogan_jax.retrieval.straight import bend, places, put, scaled, seen_level, straighten
+from exogan_jax.retrieval.straight import bend, of_scaled, places, put, scaled, straighten
 
 
 class Coordinates(NamedTuple):
@@ -70,8 +71,8 @@ def flat_coordinates(d: int) -> Coordinates:
 
 
 def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Coordinates:
-    """Those that suit a target: mass and radius as differences from the scale height and
-    the apparent radius that fit the data best.
+    """Those that suit a target: mass and radius as differences from the scale height and the radius
+    that fit the data best.
 
     Args:
       model: the networks.
@@ -89,25 +90,29 @@ def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Co
         assert isinstance(depths, Depths)
         return depths
 
-    middle = latent_at(prior, best)
-    level = seen_level(depths_of(middle), target.depth, drawing)
     mass, radius = places(drawing)
-    at_middle = straighten(middle, drawing, level)
+    middle = straighten(latent_at(prior, best), drawing)
     fixed = jnp.asarray(prior.half) == 0
     is_one = np.isin(np.arange(fixed.size), (mass, radius))
     straight = is_one & ~fixed[mass] & ~fixed[radius]
     half = jnp.where(fixed, 1.0, prior.half)
 
-    def asked_for(latent: Array) -> tuple[Array, Array]:
-        """Coordinates of the best-fitting scale and radius of a latent, whatever its own mass and
-        radius; 0 elsewhere. And the mean level that is seen, at which its radius is compared.
-        """
-        other, _ = bend(jnp.where(is_one, at_middle, latent), drawing, level)
+    def by_others(latent: Array) -> tuple[Array, BestFit]:
+        """The scaled scale height that fits best, whatever a latent's own mass and radius."""
+        other, _ = bend(jnp.where(is_one, middle, latent), drawing)
         depths = depths_of(other)
         found = asked(depths, target.depth, drawing)
-        bottom = found.radius * depths.theta[radius]
-        pair = scaled(found.height, bottom, drawing, found.level)
-        return put(jnp.zeros_like(latent), drawing, pair), found.level
+        found = found._replace(apparent=found.apparent * depths.theta[radius])
+        return scaled(found.height, found.apparent, drawing)[0], found
+
+    def by_height(latent: Array, scaled_height: Array, found: BestFit) -> Array:
+        """The scaled radius that fits best with the latent's others and this scale height."""
+        height, _ = of_scaled((scaled_height, jnp.zeros(())), drawing)
+        nearly = scaled(height, found.apparent * rest(height, found.level), drawing)
+        other, _ = bend(put(latent, drawing, nearly), drawing)
+        depths = depths_of(other)
+        exactly = depths.theta[radius] * asked_radius(depths, target.depth, drawing)
+        return scaled(height, exactly, drawing)[1]
 
     def share_of_box(u: Array, volume: Array) -> Array:
         # A place of the box has the density 1/2 a dimension.
@@ -116,16 +121,20 @@ def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Co
 
     def position_of(place: Array) -> tuple[Array, Array]:
         latent, u = latent_at(prior, place), to_flat(place)
-        best, seen = asked_for(latent)
-        moved = straighten(latent, drawing, seen)
-        _, volume = bend(moved, drawing, seen)
-        return jnp.where(straight, moved - best, u), share_of_box(u, volume)
+        height, found = by_others(latent)
+        own = straighten(latent, drawing)
+        asked_for = height, by_height(latent, own[mass], found)
+        _, volume = bend(own, drawing)
+        off = own - put(jnp.zeros_like(own), drawing, asked_for)
+        return jnp.where(straight, off, u), share_of_box(u, volume)
 
     def place_of(position: Array) -> tuple[Array, Array]:
         u = jnp.where(straight, 0.0, position)
         latent = latent_at(prior, from_flat(u))
-        best, seen = asked_for(latent)
-        bent, volume = bend(jnp.where(straight, position + best, latent), drawing, seen)
+        height, found = by_others(latent)
+        height = position[mass] + height
+        own = height, position[radius] + by_height(latent, height, found)
+        bent, volume = bend(jnp.where(straight, put(latent, drawing, own), latent), drawing)
         place = jnp.where(straight, (bent - prior.centre) / half, from_flat(u))
         return place, share_of_box(u, volume)
 
