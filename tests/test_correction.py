@@ -5,10 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from exogan_jax.retrieval.correction import fit_correction, no_correction, shift, tempered
+from exogan_jax.retrieval.correction import fit_correction, no_correction, shift
 
 D, K = 4, 7
-EQUAL = np.zeros(400)
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def quadratic(anchor, seed=1):
 
 def test_a_quadratic_error_is_taken_away(anchor):
     off = quadratic(anchor)
-    correction, left = fit_correction(anchor[:300], off[:300], EQUAL[:300])
+    correction, left = fit_correction(anchor[:300], off[:300])
     found = jax.vmap(lambda a: shift(correction, a))(jnp.float32(anchor[300:]))
     # What it leaves of samples that it never saw is what it says: little.
     rms = np.sqrt(np.square(found - off[300:]).mean(axis=0))
@@ -37,30 +36,30 @@ def test_a_quadratic_error_is_taken_away(anchor):
 
 def test_what_no_polynomial_follows_is_said_to_be_left(anchor):
     noise = np.random.default_rng(2).normal(0, 0.01, (400, K))
-    _, left = fit_correction(anchor, noise, EQUAL)
+    _, left = fit_correction(anchor, noise)
     np.testing.assert_allclose(left, 0.01, rtol=0.15)
 
 
 def test_samples_that_do_not_exist_are_left_out(anchor):
     off = quadratic(anchor)
     off[::7] = np.nan
-    correction, left = fit_correction(anchor, off, EQUAL)
+    correction, left = fit_correction(anchor, off)
     assert all(np.all(np.isfinite(x)) for x in (*correction, left))
     few = np.where(np.arange(400)[:, None] < 29, quadratic(anchor), np.nan)
-    assert fit_correction(anchor, few, EQUAL) is None
+    assert fit_correction(anchor, few) is None
 
 
 def test_a_fixed_parameter_does_no_harm(anchor):
     fixed = anchor.copy()
     fixed[:, 2] = 0.3
     off = quadratic(fixed)
-    correction, left = fit_correction(fixed, off, EQUAL)
+    correction, left = fit_correction(fixed, off)
     found = jax.vmap(lambda a: shift(correction, a))(jnp.float32(fixed))
     assert np.all(np.abs(found - off).max(axis=0) < 0.1 * off.std(axis=0)) and np.all(left < 0.05)
 
 
 def test_it_goes_no_further_than_the_samples(anchor):
-    correction, _ = fit_correction(anchor, quadratic(anchor), EQUAL)
+    correction, _ = fit_correction(anchor, quadratic(anchor))
     at = jnp.float32(anchor.mean(axis=0))
     away = jnp.float32(anchor.std(axis=0) * 20)
     far, further = (shift(correction, at + factor * away) for factor in (1.0, 5.0))
@@ -72,31 +71,7 @@ def test_nothing_shifts_nothing_and_vmap_agrees(anchor):
     assert np.all(np.asarray(shift(nothing, jnp.ones(D))) == 0)
     gradient = jax.grad(lambda a: shift(nothing, a).sum())(jnp.zeros(D))
     assert np.all(np.asarray(gradient) == 0)
-    correction, _ = fit_correction(anchor, quadratic(anchor), EQUAL)
+    correction, _ = fit_correction(anchor, quadratic(anchor))
     points = jnp.float32(anchor[:5])
     together = jax.jit(jax.vmap(lambda a: shift(correction, a)))(points)
     np.testing.assert_allclose(together[3], shift(correction, points[3]), rtol=1e-4, atol=1e-6)
-
-
-def test_samples_of_weight_count(anchor):
-    """An error that is another on either side: the side of weight is learned."""
-    side = anchor[:, 0] > np.median(anchor[:, 0])
-    off = np.where(side[:, None], quadratic(anchor), quadratic(anchor, seed=5))
-    log_weight = np.where(side, 0.0, -300.0)
-    correction, left = fit_correction(anchor, off, log_weight)
-    found = jax.vmap(lambda a: shift(correction, a))(jnp.float32(anchor))
-    rms = np.sqrt(np.square(found - off)[side].mean(axis=0))
-    assert np.all(rms < 0.1 * off[side].std(axis=0)) and np.all(left < 0.3 * off.std(axis=0))
-
-
-@pytest.mark.parametrize("scale", [0.0, 1.0, 30.0])
-def test_weights_are_tempered_as_far_as_needed(scale):
-    log_weight = scale * np.random.default_rng(3).normal(size=500)
-    weight = tempered(log_weight, 100)
-    assert weight.sum() == pytest.approx(1)
-    size = 1 / np.square(weight).sum()
-    if scale < 30:
-        np.testing.assert_allclose(weight, np.exp(log_weight) / np.exp(log_weight).sum())
-    else:
-        assert size == pytest.approx(100, rel=0.01)
-    assert np.all(np.diff(weight[np.argsort(log_weight)]) >= 0)

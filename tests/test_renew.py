@@ -32,7 +32,7 @@ def problem():
     bins = compared_bins(observation, target)
     settings = Settings(n_samples=N).for_model(False)
     ends = marginals(NONE, LAYOUT.parameters)
-    return renew.Problem(model, target, target, bins, ends, None, settings)
+    return renew.Problem(model, target, bins, ends, None, settings)
 
 
 @pytest.fixture
@@ -95,6 +95,22 @@ def test_rounds_between_a_power_of_the_generators_and_the_forward_model(problem,
     error = spread / np.sqrt(size)
     assert np.all(np.abs(z.mean(axis=0) - (mean - power / weight * OFF)) < 4 * error)
     np.testing.assert_allclose(z.std(axis=0), spread, rtol=4 / np.sqrt(2 * size))
+
+
+def test_what_moves_has_no_part_in_its_moves(problem, forward, monkeypatch):
+    """The generator is corrected by the half that rests."""
+    seen = []
+
+    def correct(target, theta, depth, true, model):
+        seen.append(theta)
+        return target
+
+    monkeypatch.setattr(renew, "correct", correct)
+    samples = generators(problem, forward)
+    moved, _ = renew.move(jax.random.key(3), samples, problem, 1.0)
+    np.testing.assert_array_equal(seen[0], samples.theta[N // 2 :])
+    np.testing.assert_array_equal(seen[1], moved.theta[: N // 2])  # they moved first
+    assert len(seen) == 2 and np.any(seen[1] != samples.theta[: N // 2])
 
 
 def test_what_is_known_of_each_sample_stays_with_it(problem, forward):

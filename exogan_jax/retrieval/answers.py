@@ -144,7 +144,7 @@ def _exact(
     if isinstance(own.target.depth, LevelTarget):
         if not is_enough(answer):
             target, bins, prior = own
-            problem = Problem(model, target, target, bins, prior, physics, settings)
+            problem = Problem(model, target, bins, prior, physics, settings)
             answer = renewed(key, fast, answer, problem)
     elif answer.size < _LEAST * fast.size:
         answer = None

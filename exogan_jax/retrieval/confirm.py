@@ -141,12 +141,11 @@ def by_forward(
     )
 
 
-def corrected(
+def correct(
     target: Target,
     theta: Float[np.ndarray, "n d"],
     depth: Float[np.ndarray, "n w"],
     true: Float[np.ndarray, "n k"],
-    weights: Float[np.ndarray, " n"],
     model: Model,
 ) -> Target:
     """A target whose generator is corrected by what the forward model says of samples; the target
@@ -154,10 +153,9 @@ def corrected(
 
     Args:
       target: of the observation.
-      theta: samples.
+      theta: samples, of equal weights.
       depth: as generated.
       true: the forward model's, at the target's points.
-      weights: that tell where the correction is to hold.
       model: the networks.
     """
     levels = target.depth
@@ -166,8 +164,7 @@ def corrected(
     drawn = depth[:, np.asarray(levels.point)]
     slope = np.asarray(_slopes(drawn, theta.astype(np.float32), model.drawing))
     anchor = model.layout.parameters.to_anchor(theta)
-    log_weight = np.log(np.maximum(weights, 1e-300))
-    fitted = fit_correction(np.asarray(anchor), (true - drawn) / slope, log_weight)
+    fitted = fit_correction(np.asarray(anchor), (true - drawn) / slope)
     if fitted is None:
         return target
     correction, left = fitted

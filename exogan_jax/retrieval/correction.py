@@ -15,8 +15,6 @@ from jaxtyping import Array, Float
 
 #: Added to the mean squares of the terms: samples that repeat each other do not fix all of them.
 _RIDGE = 1e-3
-#: Samples that must have weight, for each of the terms.
-_PER_TERM = 4
 _FLAT = 1e-9  # variance of a parameter that does not vary, of [-1, 1]
 #: The polynomial goes no further than so many standard deviations a root of the dimension.
 _FURTHEST = 2.0
@@ -60,15 +58,12 @@ def _terms(u: Float[Any, "*b d"]) -> Float[Any, "*b term"]:
 def fit_correction(
     anchor: Float[np.ndarray, "n d"],
     off: Float[np.ndarray, "n k"],
-    log_weight: Float[np.ndarray, " n"],
 ) -> tuple[Correction, Float[np.ndarray, " k"]] | None:
     """The polynomial of a sample's errors.
 
     Args:
       anchor: (n, d) parameters scaled to [-1, 1].
       off: (n, k) true minus drawn levels; rows with NaN are left out.
-      log_weight: (n,) of the exact posterior. Where few samples have weight, it is tempered until
-        there are several such samples per term.
 
     Returns:
       the polynomial, and the rms residual (k,) of one half of the samples about a fit to the other
@@ -76,50 +71,25 @@ def fit_correction(
     """
     known = np.isfinite(off).all(axis=1)
     anchor, off = anchor[known].astype(np.float64), off[known].astype(np.float64)
-    log_weight = log_weight[known].astype(np.float64)
     n, d = anchor.shape
     if n < 2 * _n_terms(d):
         return None
-    weight = tempered(log_weight, _PER_TERM * _n_terms(d))
-    centre = weight @ anchor
-    covariance = ((anchor - centre) * weight[:, None]).T @ (anchor - centre) + _FLAT * np.eye(d)
+    centre = anchor.mean(axis=0)
+    covariance = (anchor - centre).T @ (anchor - centre) / n + _FLAT * np.eye(d)
     whiten = np.linalg.inv(np.linalg.cholesky(covariance))
     terms = _terms((anchor - centre) @ whiten.T)
-    mean_square = np.zeros(off.shape[1])
+    square = np.zeros(off.shape[1])
     for fitted, tested in ((slice(0, n, 2), slice(1, n, 2)), (slice(1, n, 2), slice(0, n, 2))):
-        found = _least_squares(terms[fitted], off[fitted], weight[fitted])
-        mean_square += weight[tested] @ np.square(off[tested] - terms[tested] @ found)
-    rms = np.sqrt(mean_square)
-    fields = (centre, whiten, _least_squares(terms, off, weight))
+        found = _least_squares(terms[fitted], off[fitted])
+        square += np.square(off[tested] - terms[tested] @ found).sum(axis=0)
+    rms = np.sqrt(square / n)
+    fields = (centre, whiten, _least_squares(terms, off))
     return Correction(*(x.astype(np.float32) for x in fields)), rms.astype(np.float32)
 
 
 def _least_squares(
-    terms: Float[np.ndarray, "n term"],
-    off: Float[np.ndarray, "n k"],
-    weight: Float[np.ndarray, " n"],
+    terms: Float[np.ndarray, "n term"], off: Float[np.ndarray, "n k"]
 ) -> Float[np.ndarray, "term k"]:
-    weighted = terms * weight[:, None]
-    squares = weighted.T @ terms
-    squares += _RIDGE * weight.sum() * np.eye(len(squares))
-    return np.linalg.solve(squares, weighted.T @ off)
-
-
-def tempered(log_weight: Float[np.ndarray, " n"], least: float) -> Float[np.ndarray, " n"]:
-    """Weights, summing to 1, to a power of at most 1 at which the samples are worth `least`
-    independent ones, or as many as there are.
-    """
-    log_weight = log_weight - log_weight.max()
-    least = min(least, 0.9 * log_weight.size)
-    low, high, power = 0.0, 1.0, 1.0
-    for _ in range(30):
-        weight = np.exp(power * log_weight)
-        weight /= weight.sum()
-        if 1 / np.square(weight).sum() < least:
-            high = power
-        elif power == 1:
-            break
-        else:
-            low = power
-        power = (low + high) / 2
-    return weight
+    squares = terms.T @ terms
+    squares += _RIDGE * len(terms) * np.eye(len(squares))
+    return np.linalg.solve(squares, terms.T @ off)

@@ -23,6 +23,7 @@ from exogan_jax.gan.model import Model
 from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.retrieval import ensemble
 from exogan_jax.retrieval.compared import Target, of_drawing
+from exogan_jax.retrieval.confirm import correct
 from exogan_jax.retrieval.density import Density
 from exogan_jax.retrieval.fitting import drawn_at
 from exogan_jax.retrieval.forward_check import true_depths
@@ -57,7 +58,6 @@ class Problem(NamedTuple):
 
     model: Model
     target: Target  # with the generator as it is
-    corrected: Target
     bins: Bins
     prior: Marginals
     physics: ForwardModel
@@ -145,12 +145,14 @@ def move(key: Array, samples: Samples, problem: Problem, power: float) -> tuple[
     for part in jax.random.split(key, 2):
         walk_key, accept_key = jax.random.split(part)
         moving, resting = samples.pick(slice(half)), samples.pick(slice(half, None))
-        best = samples.place[samples.true_energy.argmin()]
+        # Moves hang on nothing of what moves: a correction fitted to it would hold better where it
+        # begins than where it ends.
+        best = resting.place[resting.true_energy.argmin()]
         walked = _walk(
             walk_key,
             problem.model,
             problem.target,
-            problem.corrected,
+            correct(problem.target, resting.theta, resting.depth, resting.true, problem.model),
             np.float32(problem.begun),
             np.float32(power),
             moving.place,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from exogan_jax.retrieval.confirm import Answer, by_forward, corrected
+from exogan_jax.retrieval.confirm import Answer, by_forward
 from exogan_jax.retrieval.exact import drawn, largest_power, powered, reweigh, worth
 from exogan_jax.retrieval.forward_check import true_depths
 from exogan_jax.retrieval.marginals import clipped
@@ -67,11 +67,6 @@ def renewed(key: jax.Array, fast: Answer, weighted: Answer, problem: Problem) ->
             log_evidence += better.log_ratio
             variance += (1 / better.efficiency - 1) / size()
             power = 1.0 if step == 1 - power else power + step
-        problem = problem._replace(
-            corrected=corrected(
-                problem.target, samples.theta, samples.depth, samples.true, weights, problem.model
-            )
-        )
         samples = samples.pick(drawn(rng, weights, n))
         samples, _ = move(jax.random.fold_in(key, rounds), samples, problem, power)
         rounds += 1
