@@ -19,7 +19,13 @@ from exogan_jax.retrieval.flags import MEANINGS
 from exogan_jax.retrieval.settings import Settings
 from experiments.kept_rows import read_rows
 from experiments.ranks import inside, kept_ranks, mean_likelihood, outside_band
-from experiments.reproduce.committed import CALIBRATION, RESULTS, SAMPLING, read_results
+from experiments.reproduce.committed import (
+    CALIBRATION,
+    PRIOR_DRAWS,
+    RESULTS,
+    SAMPLING,
+    read_results,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -154,11 +160,11 @@ def calibration() -> str:
     return markdown(head, rows)
 
 
-def sampling() -> str:
-    """Answers beside nested sampling's, one row per observation, as `compare_sampling` kept them:
-    divergences of the median and of the worst parameter.
+def sampling(file: str, reference: str) -> str:
+    """Answers beside a reference, one row per observation, as `compare_sampling` or `prior_draws`
+    kept them: divergences of the median and of the worst parameter.
     """
-    _, kept = read_rows(RESULTS / SAMPLING)
+    _, kept = read_rows(RESULTS / file)
     last = {row["number"]: row for row in kept}
     rows = []
     for row in (last[number] for number in sorted(last)):
@@ -174,7 +180,8 @@ def sampling() -> str:
                 f"{seconds['reference']:.0f}",
             ]
         )
-    head = ["observation", "exact", "fast", "log evidence", "nested", "samples of calls", "its s"]
+    drawn = f"samples of {'calls' if file == SAMPLING else 'draws'}"
+    head = ["observation", "exact", "fast", "log evidence", reference, drawn, "its s"]
     return markdown(head, rows)
 
 
@@ -207,7 +214,8 @@ def write_all(folder: Path) -> None:
         "published": parameters(model_layout("published").parameters),
         "planets": parameters(model_layout("planets").parameters),
         "calibration": calibration(),
-        "sampling": sampling(),
+        "sampling": sampling(SAMPLING, "nested"),
+        "prior_draws": sampling(PRIOR_DRAWS, "of the prior"),
         "experiments": commands("experiments"),
         "opacity_commands": commands("data_prep/opacities"),
     }

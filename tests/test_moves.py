@@ -21,21 +21,29 @@ def model():
     return load_model("planets")
 
 
+POINTS = np.arange(150, 250, 8)
+
+
+@pytest.fixture(scope="module")
+def seen(model):
+    """The spectrum of a planet."""
+    d = len(model.layout.parameters)
+    latent = jnp.asarray(0.6 * np.random.default_rng(1).uniform(-1, 1, d), jnp.float32)
+    depth, _ = model.layout.unpack(model.values(model.generate(latent)))
+    return Observation(
+        model.layout.wavelength_um[POINTS],
+        np.zeros(POINTS.size),
+        np.asarray(depth)[POINTS],
+        np.full(POINTS.size, SIGMA),
+    )
+
+
 @pytest.fixture(scope="module", params=[None, {"planet_mass": "0.2..2"}, {"planet_radius": 1.2}])
-def problem(request, model):
-    """Coordinates for the spectrum of a planet, and places (n, d) of the box."""
+def problem(request, model, seen):
+    """Coordinates for the spectrum, and places (n, d) of the box."""
     parameters = model.layout.parameters
     prior = latent_prior(resolve(request.param, parameters), parameters, len(parameters))
-    rng = np.random.default_rng(1)
-    latent = jnp.asarray(0.6 * rng.uniform(-1, 1, len(parameters)), jnp.float32)
-    depth, _ = model.layout.unpack(model.values(model.generate(latent)))
-    points = np.arange(150, 250, 8)
-    seen = Observation(
-        model.layout.wavelength_um[points],
-        np.zeros(points.size),
-        np.asarray(depth)[points],
-        np.full(points.size, SIGMA),
-    )
+    rng = np.random.default_rng(2)
     target = LIKELIHOODS["gaussian"].target(seen, model, prior)
     best = jnp.asarray(0.5 * rng.uniform(-1, 1, len(parameters)), jnp.float32)
     near = 0.5 * rng.uniform(-1, 1, (6, len(parameters)))
@@ -101,3 +109,24 @@ def test_mass_and_radius_are_apart_where_both_are_free(model, problem):
     pair = places(model.drawing)
     both = set(pair) <= set(free(prior))
     assert set(np.flatnonzero(coordinates.apart)) == (set(pair) if both else set())
+
+
+@pytest.mark.parametrize("problem", [None, {"planet_mass": "0.2..2"}], indirect=True)
+def test_whatever_the_scale_height_planets_look_as_large(model, seen, problem):
+    """A sheet that is thin in the radius is straight: also where a scale height is another, and the
+    levels with it.
+    """
+    coordinates, near, prior = problem
+    mass, radius = places(model.drawing)
+    x, _ = coordinates.position(near[0])
+    share = seen.depth**3 / (seen.depth**3).sum()
+    size = share @ seen.depth**-0.5
+    made = []
+    for off in (-0.1, 0.0, 0.1):  # of which 0.1 is a factor of 2 or more
+        place, _ = coordinates.place(x.at[radius].set(0.0).at[mass].set(off))
+        drawn = model.generate(latent_at(prior, place))
+        depth, theta = model.layout.unpack(model.values(drawn))
+        made.append((float(share @ depth[POINTS] ** -0.5 / size) - 1, float(theta[radius])))
+    assert all(abs(off) < 1e-4 for off, _ in made)
+    sizes = [radius for _, radius in made]
+    assert sizes[0] > 1.01 * sizes[1] > 1.01**2 * sizes[2]

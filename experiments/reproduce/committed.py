@@ -16,6 +16,7 @@ MODELS = ("published", "planets")
 RESULTS, FIGURES = HERE / "results", ROOT / "docs" / "figures"
 CALIBRATION = "calibration"  # folder of ranks within that of results, see `experiments.calibrate`
 SAMPLING = "sampling.jsonl"  # beside them, of `experiments.compare_sampling`
+PRIOR_DRAWS = "prior_draws.jsonl"  # and of `experiments.prior_draws`
 
 
 class Quote(NamedTuple):
