@@ -171,7 +171,7 @@ def main(argv: list[str] | None = None) -> None:
     if not 1 <= args.number <= args.n:
         parser.error(f"--number {args.number}: there are {args.n}")
     model, physics = physics_of(args.model)
-    settings = {name: getattr(args, name) for name in ("n", "draws", "seed")}
+    settings = {name: getattr(args, name) for name in ("n", "seed")}
     settings |= {"model": model.name, "weights": weights_sha256(args.model)}
     known = {row["number"]: row for row in kept_rows(args.out, settings)}
     row = known.get(args.number - 1)
