@@ -11,7 +11,9 @@ from collections.abc import Callable
 
 import jax
 import numpy as np
+from jaxtyping import Float
 from rich.progress import track
+from scipy.special import logsumexp
 
 from exogan_jax.gan.model import Model
 from exogan_jax.gan.npe import from_normal
@@ -70,8 +72,21 @@ def weighted_draws(
         theta, log_weight = theta[near], log_weight[near]
     # The integral is a mean over all draws; those that are forgotten count nothing.
     calls = batches * _BATCH
-    weight = np.exp(log_weight - log_weight.max())
-    log_evidence = log_weight.max() + np.log(weight.sum() / calls)
-    weight /= weight.sum()
+    return of_draws(theta, log_weight, calls)
+
+
+def of_draws(
+    theta: Float[np.ndarray, "n d"], log_weight: Float[np.ndarray, " n"], calls: int
+) -> Reference:
+    """Weighted draws as a posterior; its evidence is their mean over all that were made.
+
+    Args:
+      theta: those of some weight.
+      log_weight: likelihood times prior over the density that was drawn from.
+      calls: draws that were made.
+    """
+    total = logsumexp(log_weight)
+    weight = np.exp(log_weight - total)
     effective = float(1 / np.square(weight).sum())
-    return Reference(theta, weight, float(log_evidence), effective**-0.5, effective, calls)
+    log_evidence = float(total - np.log(calls))
+    return Reference(theta, weight, log_evidence, effective**-0.5, effective, calls)

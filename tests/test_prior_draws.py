@@ -25,8 +25,8 @@ def spectra(theta):
     return np.where(unit[:, PARAMETERS.roles.index("mass"), None] < 0.1, np.nan, made)
 
 
-def seen(shift=0.0):
-    ppm = MIDDLE + np.where(np.arange(N) % 2, 12.0, -12.0) + shift
+def seen():
+    ppm = MIDDLE + np.where(np.arange(N) % 2, 12.0, -12.0)
     return Observation(np.arange(1.0, N + 1), np.zeros(N), 1e-6 * ppm, np.full(N, 1e-6 * SIGMA))
 
 
