@@ -37,6 +37,8 @@ _BATCH = 256  # draws at a time
 #: Places of the radius, of its prior's range: where to look first, and about where it fits, as
 #: many standard deviations to either side.
 _FIRST, _NODES, _SIDE = 24, 32, 7.0
+#: Independent samples that make a reference: divergences from fewer are mostly chance.
+_ENOUGH = 300
 
 Spectra = Callable[[np.ndarray], np.ndarray]
 
@@ -124,7 +126,7 @@ def prior_draws(
     """The posterior and the evidence of ONE observation, of at least n draws.
 
     Raises:
-      ValueError: no radius makes any draw fit.
+      ValueError: too few draws fit, whatever their radius.
     """
     rng = np.random.default_rng(seed)
     parts = []
@@ -136,6 +138,11 @@ def prior_draws(
     if not log_weight.size:
         raise ValueError(f"none of {calls:,} draws fits, whatever its radius")
     found = of_draws(np.asarray(parameters.from_unit(unit)), log_weight, calls)
+    if found.effective < _ENOUGH:
+        raise ValueError(
+            f"{calls:,} draws are worth {found.effective:.0f} independent samples, not {_ENOUGH}: "
+            "of such data, nested sampling tells more (python -m experiments.compare_sampling)"
+        )
     # Where most draws fit, as here, the evidence is known better than by as many samples of it.
     return found._replace(error=float(np.sqrt(1 / found.effective - 1 / calls)))
 
@@ -175,12 +182,12 @@ def main(argv: list[str] | None = None) -> None:
     row = known.get(args.number - 1)
     if row is None:
         name, observation = planets(physics, args.n, args.seed)[args.number - 1]
-        spectra = made_above(physics, observation)
-        found, seconds = timed(
-            partial(
-                prior_draws, observation, model.layout.parameters, spectra, args.seed, args.draws
-            )
-        )
+        spectra, parameters = made_above(physics, observation), model.layout.parameters
+        ask = partial(prior_draws, observation, parameters, spectra, args.seed, args.draws)
+        try:
+            found, seconds = timed(ask)
+        except ValueError as error:
+            parser.error(f"--number {args.number} ({name}): {error}")
         row = {"number": args.number - 1, "instrument": name}
         row |= {"reference": referred(found, None)["reference"] | {"error": round(found.error, 4)}}
         row |= {"seconds": {"reference": round(seconds, 1)}}

@@ -73,6 +73,11 @@ def test_depths_that_no_radius_makes_are_refused():
         prior_draws(seen(), PARAMETERS, lambda theta: spectra(theta) + 5_000, 0, 256)
 
 
+def test_draws_that_are_worth_little_are_refused():
+    with pytest.raises(ValueError, match="256 draws are worth"):
+        prior_draws(seen(), PARAMETERS, spectra, 0, 256)
+
+
 def test_what_is_found_is_kept(monkeypatch, tmp_path, capsys):
     parts = {"observed": 0, "answered": 0}
 
@@ -107,3 +112,8 @@ def test_what_is_found_is_kept(monkeypatch, tmp_path, capsys):
     assert out.count("2,048 draws") == 2 and "0.0025" in out
     with pytest.raises(SystemExit):
         module.main([*options, "--number", "5"])
+    options[1], options[-3] = str(tmp_path / "few.jsonl"), "200"
+    with pytest.raises(SystemExit):
+        module.main(options)
+    assert not (tmp_path / "few.jsonl").exists() or not read_rows(tmp_path / "few.jsonl")[1]
+    assert "compare_sampling" in capsys.readouterr().err
