@@ -17,10 +17,12 @@ from exogan_jax.parameters import ROLES as PARAMETER_ROLES
 from exogan_jax.parameters import UNITS, Parameters
 from exogan_jax.retrieval.flags import MEANINGS
 from exogan_jax.retrieval.settings import Settings
+from experiments import peers
 from experiments.kept_rows import read_rows
 from experiments.ranks import inside, kept_ranks, mean_likelihood, outside_band
 from experiments.reproduce.committed import (
     CALIBRATION,
+    PEERS,
     PRIOR_DRAWS,
     RESULTS,
     SAMPLING,
@@ -185,6 +187,13 @@ def sampling(file: str, reference: str) -> str:
     return markdown(head, rows)
 
 
+def beside_peers() -> str:
+    """Answers of this project and of its peers to the same spectra, one row per kind."""
+    _, rows = read_rows(RESULTS / PEERS)
+    found = peers.summary(rows).items()
+    return markdown(["answer", *peers.HEADS], ([kind, *peers.cells(one)] for kind, one in found))
+
+
 def of_results() -> dict[str, str]:
     """Tables of the committed results of `experiments.reproduce`."""
     shares = {"inside_68": ".0%", "inside_95": ".0%"}
@@ -216,6 +225,7 @@ def write_all(folder: Path) -> None:
         "calibration": calibration(),
         "sampling": sampling(SAMPLING, "nested"),
         "prior_draws": sampling(PRIOR_DRAWS, "of the prior"),
+        "peers": beside_peers(),
         "experiments": commands("experiments"),
         "opacity_commands": commands("data_prep/opacities"),
     }

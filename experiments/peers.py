@@ -1,13 +1,16 @@
 """Answers of this project beside those of its peers: the same simulated spectra, priors and cores.
 
 python -m experiments.peers --out FILE [--model NAME] [--instrument prism] [--n 100] [--n-nested 5]
+    [--taurex-python PYTHON]
 
 Beside `fast` and `exact`: the paper's procedure (its pixel loss, 64 starts anywhere, 1,001 steps,
 by this project's networks); a neural posterior estimator trained on as many spectra of this very
 instrument as asked for (sbi, Tejero-Cantero et al. 2020; pip install sbi), which knows no other;
 and nested sampling with this forward model (nautilus, Lange 2023; pip install nautilus-sampler) of
 the first few. Each answer's ranks, errors, seconds and divergence from the nested one are written
-to FILE as they come; if killed, it goes on where it stopped, training from its start.
+to FILE as they come; if killed, it goes on where it stopped, training from its start. PYTHON is an
+interpreter that imports taurex (`experiments.benchmark_forward`): how many of the published grid's
+spectra it makes a second is told, and how long as many as nested sampling asks for take.
 """
 
 from __future__ import annotations
@@ -25,12 +28,15 @@ from rich.table import Table
 
 from exogan_jax.api import retrieve
 from exogan_jax.files.made_with import weights_sha256
+from exogan_jax.files.opacities import load_opacities
 from exogan_jax.gan.model import Model
+from exogan_jax.layout import PUBLISHED
 from exogan_jax.parameters import Parameters
 from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.physics.observation import Observation
 from exogan_jax.retrieval.diagnostics import divergences
 from exogan_jax.retrieval.weighted import weighted_quantile
+from experiments.benchmark_forward import taurex_rate
 from experiments.calibrate import INSTRUMENTS, observed
 from experiments.compare_sampling import timed
 from experiments.evaluate import TEST_SEED, physics_of
@@ -44,9 +50,11 @@ OWN: dict[str, dict[str, Any]] = {
     "fast": {"exact": False},
     "exact": {},
 }
-SBI, NESTED = "sbi", "nested"
+SBI, NESTED, TAUREX = "sbi", "nested", "taurex"
+HEADS = ("n", "error", "in 68 %", "in 95 %", "divergence: median", "worst", "s", "training s")
 _SAMPLES = 2048  # of sbi's answers, as of this project's
 _AT_ONCE = 4096  # spectra, simulated
+_OF_TAUREX = 60  # spectra that TauREx is timed by
 
 
 class Samples(NamedTuple):
@@ -187,7 +195,7 @@ def answered(
         **{kind: partial(own_answer, model, physics, **o) for kind, o in OWN.items()},
         SBI: partial(sbi_answer, physics, parameters, *of_sbi),
     }
-    have = {(row["kind"], row["i"]) for row in rows}
+    have = {(row["kind"], row["i"]) for row in rows if row["kind"] != TAUREX}
     for kind, make in made.items():
         n = args.n_nested if kind == NESTED else args.n
         left = [i for i in range(n) if (kind, i) not in have]
@@ -208,9 +216,9 @@ def answered(
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Numbers of each kind of answer."""
-    out = {}
-    for kind in dict.fromkeys(row["kind"] for row in rows):
+    """Numbers of each kind of answer; of TauREx only the seconds of nested sampling's spectra."""
+    out: dict[str, dict[str, Any]] = {}
+    for kind in dict.fromkeys(row["kind"] for row in rows if row["kind"] != TAUREX):
         own = [row for row in rows if row["kind"] == kind]
         rank = np.array([row["rank"] for row in own])
         shares = inside(rank).mean(axis=1)
@@ -228,20 +236,34 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
             out[kind] |= {"divergence": float(np.median(off)), "worst": float(np.max(off))}
         if "calls" in own[0]:
             out[kind]["calls"] = float(np.median([row["calls"] for row in own]))
+    for row in rows:
+        if row["kind"] == TAUREX and NESTED in out:
+            out[TAUREX] = {"n": row["n"], "seconds": out[NESTED]["calls"] / row["rate"]}
     return out
+
+
+def cells(numbers: dict[str, Any]) -> list[str]:
+    """Of ONE kind of answer, under `HEADS`; empty where nothing is known."""
+    forms = {
+        "n": "d",
+        "error": ".4f",
+        "inside_68": ".0%",
+        "inside_95": ".0%",
+        "divergence": ".4f",
+        "worst": ".4f",
+        "seconds": ",.2f",
+        "training_seconds": ",.0f",
+    }
+    return [format(numbers[k], form) if k in numbers else "" for k, form in forms.items()]
 
 
 def report(numbers: dict[str, dict[str, Any]]) -> Table:
     """A line for each kind of answer."""
     table = Table(title="errors in prior widths; divergence from nested sampling in nat")
-    heads = ("n", "error", "in 68 %", "in 95 %", "divergence: median", "worst", "s", "training s")
-    for heading in ("answer", *heads):
+    for heading in ("answer", *HEADS):
         table.add_column(heading, justify="left" if heading == "answer" else "right")
-    for kind, x in numbers.items():
-        off = [f"{x[k]:.4f}" if k in x else "" for k in ("divergence", "worst")]
-        shares = f"{x['inside_68']:.0%}", f"{x['inside_95']:.0%}"
-        costs = f"{x['seconds']:.2f}", f"{x['training_seconds']}"
-        table.add_row(kind, str(x["n"]), f"{x['error']:.4f}", *shares, *off, *costs)
+    for kind, one in numbers.items():
+        table.add_row(kind, *cells(one))
     return table
 
 
@@ -256,13 +278,20 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--simulations", type=int, default=200_000, help="that sbi learns from")
     parser.add_argument("--live", type=int, default=1000, help="live points of nested sampling")
     parser.add_argument("--seed", type=int, default=TEST_SEED)
+    parser.add_argument("--taurex-python", help="interpreter that imports taurex")
     args = parser.parse_args(argv)
     console = Console()
     model, physics = physics_of(args.model)
     rows = []
     for row in answered(args, model, physics):
         rows.append(row)
-        console.print(f"{row['kind']} {row['i']}: {row['seconds']} s")
+        if row["kind"] != TAUREX:
+            console.print(f"{row['kind']} {row['i']}: {row['seconds']} s")
+    if args.taurex_python is not None:
+        n = PUBLISHED.n_wavelength
+        found = taurex_rate(args.taurex_python, load_opacities("published"), n, _OF_TAUREX)
+        rows.append({"kind": TAUREX, "n": _OF_TAUREX, "rate": round(found["rate"], 3)})
+        keep_row(args.out, rows[-1])
     console.print(report(summary(rows)))
 
 

@@ -11,10 +11,10 @@ from tiny_model import LAYOUT, D, random_model
 from exogan_jax.api import retrieve
 from exogan_jax.gan.npe import Encoder
 from exogan_jax.physics.observation import Observation
-from exogan_jax.retrieval.answers import retrieve_all
 from exogan_jax.retrieval.encode import n_features
 from exogan_jax.retrieval.result import concatenate
 from exogan_jax.retrieval.settings import Settings
+from exogan_jax.retrieval.side_by_side import retrieve_all
 
 pytestmark = pytest.mark.optax
 # Short chains: the bookkeeping does not need converged samples.

@@ -207,7 +207,7 @@ def test_a_simulated_spectrum_has_no_error_but_the_observers():
     layout, n = model.layout, model.layout.n_wavelength
     depth = jnp.linspace(0.01, 0.011, n)
     none = jnp.zeros(n)
-    spectrum = Depths(depth, none, jnp.zeros(11), jnp.zeros(11), jnp.zeros(()))
+    spectrum = Depths(none, depth, none, jnp.zeros(11), jnp.zeros(11), jnp.zeros(()))
     plan = Design(jnp.ones(n), jnp.arange(n), jnp.full(n, 1e-3))
     keys = jax.random.split(jax.random.key(3), 200)
     run = jax.jit(jax.vmap(lambda k: observe(k, spectrum, plan, model.error, layout)))

@@ -19,11 +19,11 @@ from exogan_jax.physics.forward import forward_model
 from exogan_jax.physics.observation import Observation
 from exogan_jax.physics.problem import problem_model
 from exogan_jax.retrieval import answers
-from exogan_jax.retrieval.answers import retrieve_all
 from exogan_jax.retrieval.compared import LIKELIHOODS
 from exogan_jax.retrieval.forward_check import true_spectrum
 from exogan_jax.retrieval.latent_prior import latent_prior
 from exogan_jax.retrieval.residuals import compared_bins, flat_chi2, residuals
+from exogan_jax.retrieval.side_by_side import retrieve_all
 
 pytestmark = pytest.mark.optax
 LAYOUT = Layout(

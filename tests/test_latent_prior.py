@@ -16,13 +16,13 @@ from tiny_model import LAYOUT, D, linear_map, linear_model, random_model
 from exogan_jax.api import retrieve
 from exogan_jax.gan.npe import Encoder, Proposal, latent_at, to_normal
 from exogan_jax.retrieval import fitting
-from exogan_jax.retrieval.answers import retrieve_all
 from exogan_jax.retrieval.compared import LIKELIHOODS
 from exogan_jax.retrieval.encode import n_features
 from exogan_jax.retrieval.latent_prior import latent_at as at_place
 from exogan_jax.retrieval.latent_prior import latent_prior, log_weight, shape_within, theta_of
 from exogan_jax.retrieval.priors import Fixed, LogUniform, Normal, Uniform, resolve
 from exogan_jax.retrieval.settings import Settings
+from exogan_jax.retrieval.side_by_side import retrieve_all
 
 pytestmark = pytest.mark.optax
 PARAMETERS = LAYOUT.parameters

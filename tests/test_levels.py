@@ -39,7 +39,8 @@ def observation():
 def drawn(target, excess=0.0):
     depth = 0.011 + 1e-4 * jnp.sin(target.point)
     slope = 1e-3 * (1 + 0.1 * target.point)
-    return Depths(depth, slope, jnp.zeros(D), jnp.linspace(-0.5, 0.5, D), jnp.asarray(excess))
+    level, anchor = jnp.cos(target.point), jnp.linspace(-0.5, 0.5, D)
+    return Depths(level, depth, slope, jnp.zeros(D), anchor, jnp.asarray(excess))
 
 
 def test_loss_is_the_gaussians_with_both_errors(observation):
@@ -110,7 +111,7 @@ def test_what_does_not_exist_has_no_density_and_a_way_back(observation):
 def test_robust_loss_has_the_same_minimum_and_a_slower_growth(observation):
     target = level_target(observation, LAYOUT, LevelError(NONE, np.zeros(60)))
     depth = jnp.asarray(observation.depth[np.argsort(POINTS)], jnp.float32)
-    exact = Depths(depth, jnp.zeros(4), jnp.zeros(D), jnp.zeros(D), 0.0)
+    exact = Depths(jnp.zeros(4), depth, jnp.zeros(4), jnp.zeros(D), jnp.zeros(D), 0.0)
     far = exact._replace(depth=exact.depth + 0.01)
     assert robust_level_loss(exact, target) < 1e-4 and level_loss(exact, target) < 1e-4
     chi = 0.01 / SIGMA
@@ -123,11 +124,10 @@ def test_what_is_corrected_is_compared(observation):
     spectrum = drawn(target)
     rng = np.random.default_rng(1)
     correction = target.correction._replace(
-        centre=np.zeros(D, np.float32),
-        whiten=np.eye(D, dtype=np.float32),
+        whiten=0.3 * np.eye(target.correction.centre.size, dtype=np.float32),
         coefficient=rng.normal(0, 0.03, target.correction.coefficient.shape).astype(np.float32),
     )
-    moved = shift(correction, spectrum.anchor)
+    moved = shift(correction, spectrum.anchor, spectrum.level)
     assert np.std(moved) > 0.01
     by_hand = spectrum._replace(depth=spectrum.depth + spectrum.slope * moved)
     for loss in (level_loss, robust_level_loss):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from exogan_jax.layout import PUBLISHED
-from experiments.peers import Samples, features, judged, summary
+from experiments.peers import HEADS, Samples, cells, features, judged, summary
 
 PARAMETERS = PUBLISHED.parameters
 
@@ -54,3 +54,13 @@ def test_a_summary_counts_each_kind_for_itself():
     np.testing.assert_allclose(exact["error"], 0.2)
     np.testing.assert_allclose([exact["inside_68"], exact["inside_95"]], [5 / 6, 5 / 6])
     assert found["sbi"]["training_seconds"] == 60 and "divergence" not in found["sbi"]
+
+
+def test_taurex_is_told_by_the_seconds_of_as_many_spectra():
+    nested = {"kind": "nested", "i": 0, "training": 0, "rank": [0.5], "off": [0.1], "seconds": 9.0}
+    rows = [{"kind": "taurex", "n": 60, "rate": 8.0}, nested | {"calls": 40_000}]
+    found = summary(rows)
+    assert found["taurex"] == {"n": 60, "seconds": 5_000.0}
+    assert cells(found["taurex"]) == ["60", "", "", "", "", "", "5,000.00", ""]
+    assert len(cells(found["nested"])) == len(HEADS)
+    assert list(summary(rows[:1])) == []  # without calls, nothing is known

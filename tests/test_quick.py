@@ -13,7 +13,7 @@ from tiny_model import LAYOUT, D, linear_model
 from exogan_jax.api import retrieve
 from exogan_jax.gan.npe import Encoder, bend, from_normal, shape_of
 from exogan_jax.retrieval import quick
-from exogan_jax.retrieval.answers import quick_all, retrieve_all
+from exogan_jax.retrieval.answers import quick_all
 from exogan_jax.retrieval.compared import LIKELIHOODS
 from exogan_jax.retrieval.encode import n_features, propose
 from exogan_jax.retrieval.importance import integral
@@ -21,6 +21,7 @@ from exogan_jax.retrieval.latent_prior import latent_prior
 from exogan_jax.retrieval.priors import resolve
 from exogan_jax.retrieval.proposed import draw_proposed
 from exogan_jax.retrieval.settings import Settings
+from exogan_jax.retrieval.side_by_side import retrieve_all
 
 pytestmark = pytest.mark.optax
 OPTIONS = {"width": 8, "depth": 1, "n_layers": 2, "flow_width": 8, "n_bins": 4}

@@ -71,7 +71,8 @@ def test_rounds_lead_to_the_posterior_and_its_evidence(problem, effective):  # n
     fast = confirm.generators(
         summary(bins, 1.0, N, wide, seed=1), bins, problem.prior, LAYOUT.parameters
     )
-    answer = renewed.renewed(jax.random.key(0), fast, confirm.exact(fast, bins, None), problem)
+    weighted = confirm.exact(fast, bins, None)._replace(size=0.0)  # far from right
+    answer = renewed.renewed(jax.random.key(0), fast, weighted, problem, N)
     mean, covariance = exact(observe(0))
     spread = np.sqrt(np.diag(covariance))
     assert np.abs(OFF / spread).max() > 0.7

@@ -7,7 +7,7 @@ import pytest
 
 from exogan_jax import load_model
 from exogan_jax.physics.observation import Observation
-from exogan_jax.retrieval import answers
+from exogan_jax.retrieval import answers, side_by_side
 from exogan_jax.retrieval.compared import LIKELIHOODS
 from exogan_jax.retrieval.latent_prior import latent_prior
 from exogan_jax.retrieval.settings import Settings
@@ -70,7 +70,9 @@ def test_retrievals_call_no_lapack(name):
     target = LIKELIHOODS["gaussian"].target(seen, model, prior)
     targets = jax.tree.map(lambda x: jnp.stack([x, x]), target)
     keys = answers.keys_of(["a", "b"], 0)
-    program = answers.retrieve_all.program.lower(keys, model, targets, settings=settings).as_text()
+    program = side_by_side.retrieve_all.program.lower(
+        keys, model, targets, settings=settings
+    ).as_text()
     assert "stablehlo.while" in program
     for call in ("lapack", "triangular_solve", "stablehlo.cholesky"):
         assert call not in program

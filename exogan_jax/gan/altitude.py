@@ -33,6 +33,7 @@ _HIGHEST = 0.8
 class Depths(NamedTuple):
     """A spectrum as drawn, or some of its points (k,)."""
 
+    level: Float[Array, " k"]  # as the network has it
     depth: Float[Array, " k"]  # (Rp/R_sun)^2
     slope: Float[Array, " k"]  # change of depth with the level: twice the disc times h, or more
     theta: Float[Array, " d"]
@@ -64,8 +65,7 @@ class Drawing:
     def draw(self, values: Values) -> Float[Array, " size"]:
         """ONE spectrum as a drawing."""
         depth, theta = self.layout.unpack(values)
-        scale = self.scale(theta)
-        level = (1 - jnp.sqrt(scale.disc / depth)) / scale.height
+        level = self.level(depth, theta)
         return jnp.concatenate([level, self.layout.parameters.to_anchor(theta)])
 
     def values(self, drawing: Float[Array, " size"]) -> Values:
@@ -81,7 +81,12 @@ class Drawing:
         rest = 1 - jnp.minimum(scale.height * level, _HIGHEST)
         depth = scale.disc / jnp.square(rest)
         gone = excess(scale, self.background)
-        return Depths(depth, _slope(scale, depth), theta, anchor, gone)
+        return Depths(level, depth, _slope(scale, depth), theta, anchor, gone)
+
+    def level(self, depth: Float[Array, " k"], theta: Float[Array, " d"]) -> Float[Array, " k"]:
+        """Levels of depths."""
+        scale = self.scale(theta)
+        return (1 - jnp.sqrt(scale.disc / depth)) / scale.height
 
     def slope(self, depth: Float[Array, " k"], theta: Float[Array, " d"]) -> Float[Array, " k"]:
         """By how much depths change with their levels."""

@@ -17,16 +17,17 @@ from exogan_jax.physics.forward import ForwardModel
 from exogan_jax.retrieval.compared import Target
 from exogan_jax.retrieval.confirm import Answer, exact, generators
 from exogan_jax.retrieval.diagnostics import divergences
-from exogan_jax.retrieval.fitting import Summary, retrieve_one
+from exogan_jax.retrieval.fitting import Summary
 from exogan_jax.retrieval.levels import LevelTarget
-from exogan_jax.retrieval.lightly import Lightly
 from exogan_jax.retrieval.marginals import Marginals
 from exogan_jax.retrieval.quick import finish, is_quick, weighted
+from exogan_jax.retrieval.redrawn import Case, redrawn
 from exogan_jax.retrieval.renew import Problem
-from exogan_jax.retrieval.renewed import is_enough, renewed
+from exogan_jax.retrieval.renewed import FEWEST, is_enough, renewed
 from exogan_jax.retrieval.residuals import Bins
 from exogan_jax.retrieval.sampling import is_sampled
 from exogan_jax.retrieval.settings import Settings
+from exogan_jax.retrieval.side_by_side import summaries
 
 _SIDE = 8  # chains side by side that fast answers leave: their number differs from chunk to chunk
 #: Of a generator that cannot be corrected: the share of the samples that exact weights must leave.
@@ -46,12 +47,6 @@ def keys_of(names: Sequence[str], seed: int) -> jax.Array:
     """A key by name: a spectrum's result does not depend on its neighbours, nor on a resume."""
     digest = jnp.asarray([zlib.crc32(name.encode()) for name in names], jnp.uint32)
     return jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(digest)
-
-
-@partial(Lightly, static="settings")
-def retrieve_all(keys: jax.Array, model: Model, targets: Target, *, settings: Settings) -> Summary:
-    """Summaries of targets, stacked: `fitting.retrieve_one` of each."""
-    return jax.vmap(lambda key, target: retrieve_one(key, model, target, settings))(keys, targets)
 
 
 @partial(jax.jit, static_argnames="settings")
@@ -98,10 +93,13 @@ def answers(
         ]
     if physics is None or not settings.exact or not is_sampled(model, settings):
         return fast
-    return [
-        _exact(key, one, own, model, physics, static)
-        for key, one, own in zip(later, fast, asked, strict=False)
+    problems = [
+        Problem(
+            model, own.target, own.bins, own.prior, physics, static
+        )  # of the generator as it is
+        for own in asked
     ]
+    return _exact(later, fast, problems, chunk)
 
 
 def _summaries(keys: jax.Array, model: Model, targets: Target, settings: Settings) -> list[Summary]:
@@ -117,36 +115,50 @@ def _summaries(keys: jax.Array, model: Model, targets: Target, settings: Setting
             found[i] = jax.tree.map(lambda x, i=i: x[i], out)
     left = [i for i, one in enumerate(found) if one is None]
     chained = dataclasses.replace(settings, exact=True, chain=True)  # a chain is the same program
-    data = np.asarray(jax.random.key_data(keys))
     side = min(_SIDE, len(keys)) if is_quick(model, settings) else len(keys)
-    for start in range(0, len(left), side):
-        part = left[start : start + side]
-        rows = np.array(part + part[-1:] * (side - len(part)))
-        some = jax.tree.map(lambda x, rows=rows: x[rows], targets)
-        own = jax.random.wrap_key_data(data[rows])
-        out = jax.tree.map(np.asarray, retrieve_all(own, model, some, settings=chained))
-        for k, i in enumerate(part):
-            found[i] = jax.tree.map(lambda x, k=k: x[k], out)
+    some = [jax.tree.map(lambda x, i=i: x[i], targets) for i in left]
+    of_chains = summaries(keys[np.array(left, int)], model, some, chained, side)
+    for i, one in zip(left, of_chains, strict=True):
+        found[i] = one
     return [one for one in found if one is not None]
 
 
 def _exact(
-    key: jax.Array,
-    fast: Answer,
-    own: Asked,
-    model: Model,
-    physics: ForwardModel,
-    settings: Settings,
-) -> Answer:
-    """The exact answer to ONE observation; where there is none, the generator's own, and said."""
-    answer: Answer | None = exact(fast, own.bins, physics)
-    assert answer is not None
-    if isinstance(own.target.depth, LevelTarget):
-        if not is_enough(answer):
-            target, bins, prior = own
-            problem = Problem(model, target, bins, prior, physics, settings)
-            answer = renewed(key, fast, answer, problem)
-    elif answer.size < _LEAST * fast.size:
+    keys: jax.Array, fast: Sequence[Answer], problems: Sequence[Problem], chunk: int
+) -> list[Answer]:
+    """The exact answers; where there is none, the generator's own, and said."""
+    cases = []
+    for one, problem in zip(fast, problems, strict=True):
+        weighted = exact(one, problem.bins, problem.physics)
+        cases.append(Case(one, weighted, problem, len(one.samples)))
+    left = [
+        i
+        for i, case in enumerate(cases)
+        if isinstance(case.problem.target.depth, LevelTarget) and not is_enough(case.exact)
+    ]
+    # On a CPU, one at a time: those that are left are few, and the others' places cost as much.
+    side = 1 if jax.default_backend() == "cpu" else chunk
+    again = redrawn([jax.random.fold_in(keys[i], 1) for i in left], [cases[i] for i in left], side)
+    for i, case in zip(left, again, strict=True):
+        cases[i] = case
+    return [_told(key, one, case) for key, one, case in zip(keys, fast, cases, strict=False)]
+
+
+def _more(key: jax.Array, weighted: Answer, case: Case) -> Answer | None:
+    """By rounds, unless these are worth less than the weights."""
+    moved = renewed(key, case.fast, case.exact, case.problem, case.computed)
+    few = weighted if weighted.size >= FEWEST else None
+    return few if moved is None or (few is not None and few.size > moved.size) else moved
+
+
+def _told(key: jax.Array, fast: Answer, case: Case) -> Answer:
+    """What is told of ONE observation."""
+    weighted = case.exact._replace(efficiency=case.exact.size / case.computed)
+    answer: Answer | None = weighted
+    if isinstance(case.problem.target.depth, LevelTarget):
+        if not is_enough(weighted):
+            answer = _more(key, weighted, case)
+    elif weighted.size < _LEAST * fast.size:
         answer = None
     if answer is None:
         return fast._replace(efficiency=0.0, is_exact=False)

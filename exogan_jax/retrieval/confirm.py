@@ -162,9 +162,9 @@ def correct(
     if not isinstance(levels, LevelTarget):
         return target
     drawn = depth[:, np.asarray(levels.point)]
-    slope = np.asarray(_slopes(drawn, theta.astype(np.float32), model.drawing))
-    anchor = model.layout.parameters.to_anchor(theta)
-    fitted = fit_correction(np.asarray(anchor), (true - drawn) / slope)
+    level, slope = map(np.asarray, _levels(drawn, theta.astype(np.float32), model.drawing))
+    anchor = np.asarray(model.layout.parameters.to_anchor(theta))
+    fitted = fit_correction(anchor, level, (true - drawn) / slope)
     if fitted is None:
         return target
     correction, left = fitted
@@ -174,7 +174,12 @@ def correct(
 
 
 @partial(jax.jit, static_argnames="drawing")
-def _slopes(
+def _levels(
     depth: Float[Array, "n k"], theta: Float[Array, "n d"], drawing: Drawing
-) -> Float[Array, "n k"]:
-    return jax.vmap(drawing.slope)(jnp.asarray(depth), jnp.asarray(theta))
+) -> tuple[Float[Array, "n k"], Float[Array, "n k"]]:
+    """Levels of spectra, and by how much these change with them."""
+
+    def one(depth: Array, theta: Array) -> tuple[Array, Array]:
+        return drawing.level(depth, theta), drawing.slope(depth, theta)
+
+    return jax.vmap(one)(jnp.asarray(depth), jnp.asarray(theta))

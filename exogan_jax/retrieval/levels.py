@@ -71,7 +71,7 @@ def _compared(depths: Depths, target: LevelTarget) -> _Compared:
     Row vectors times matrices, so that many spectra side by side are plain matrix products.
     """
     slope = depths.slope / UNIT
-    corrected = depths.depth + depths.slope * shift(target.correction, depths.anchor)
+    corrected = depths.depth + depths.slope * shift(target.correction, depths.anchor, depths.level)
     above = (corrected - target.reference) / UNIT
     rows = jnp.stack([above, slope * target.own, slope]) @ target.operator
     factor = 1 + target.weight * jnp.square(rows[1])
@@ -146,7 +146,6 @@ def level_target(
     reference = float(np.median(depth))
 
     n, k = n_points, n_touched
-    d = len(layout.parameters)
     modes = np.asarray(error.modes, np.float64)
     together = modes[:, point] @ operator[:, point].T
     target = LevelTarget(
@@ -158,7 +157,7 @@ def level_target(
         own=pad(np.asarray(error.level, np.float64)[point], k),
         along=pad(together * np.where(usable, UNIT / sigma, 0.0), None, n),
         strength=np.ones(len(modes), np.float32),
-        correction=no_correction(d, k or point.size),
+        correction=no_correction(len(layout.parameters), k or point.size),
         free=nothing_free(n or depth.size),
     )
     return with_free(target, target.free)

@@ -16,7 +16,8 @@ MODELS = ("published", "planets")
 RESULTS, FIGURES = HERE / "results", ROOT / "docs" / "figures"
 CALIBRATION = "calibration"  # folder of ranks within that of results, see `experiments.calibrate`
 SAMPLING = "sampling.jsonl"  # beside them, of `experiments.compare_sampling`
-PRIOR_DRAWS = "prior_draws.jsonl"  # and of `experiments.prior_draws`
+PRIOR_DRAWS = "prior_draws.jsonl"  # of `experiments.prior_draws`
+PEERS = "peers.jsonl"  # and of `experiments.peers`
 
 
 class Quote(NamedTuple):

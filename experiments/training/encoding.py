@@ -103,7 +103,8 @@ def observed(
         row = jax.random.randint(latent_key, (n,), 0, len(spectra.theta))
         depth, theta = jnp.asarray(spectra.depth)[row], jnp.asarray(spectra.theta)[row]
         z = layout.parameters.to_anchor(theta)
-        seen = Depths(depth, jnp.zeros_like(depth), theta, z, jnp.zeros(n))
+        none = jnp.zeros_like(depth)  # of levels, nothing is asked
+        seen = Depths(none, depth, none, theta, z, jnp.zeros(n))
 
     def one(spectrum: Values | Depths, design_key: Array, noise_key: Array) -> Array:
         plan = design(design_key, layout)
