@@ -87,3 +87,18 @@ def test_rounds_lead_to_the_posterior_and_its_evidence(problem, effective):  # n
     assert 0.06 < answer.log_evidence_error < 0.2  # that of what it began with is a part
     assert abs(answer.log_evidence - expected) < 4 * answer.log_evidence_error
     assert 0 < answer.efficiency < 1
+
+
+@pytest.mark.parametrize(("share", "power"), [(0.3, 1.0), (0.05, WIDE)])
+def test_rounds_begin_with_what_is_nearly_right(problem, share, power):  # noqa: F811
+    bins = problem.bins
+    wide = summary(bins, WIDE, N, None, seed=2)
+    fast = confirm.generators(
+        summary(bins, 1.0, N, wide, seed=1), bins, problem.prior, LAYOUT.parameters
+    )
+    weighted = confirm.exact(fast, bins, None)._replace(size=share * fast.size)
+    begun = renewed._begun(fast, weighted, problem)
+    assert begun.power == power
+    _, covariance = exact(observe(0))
+    spread = np.sqrt(np.diag(covariance) / power)
+    np.testing.assert_allclose(latents(begun.samples.theta).std(axis=0), spread, rtol=0.1)

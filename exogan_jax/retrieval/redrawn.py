@@ -89,7 +89,6 @@ def redrawn(keys: Sequence[jax.Array], cases: Sequence[Case], side: int) -> list
             answer = exact(fast, own.bins, own.physics)
             computed = last[i].computed + len(fast.samples)
             last[i] = Case(fast, answer, own._replace(target=target), computed)
-            # Those that are told of first were the generator's as it was.
             assert answer.true is not None
             known[i] = known[i].and_(Told(fast.samples, np.asarray(found.depth), answer.true))
             if answer.size > best[i].exact.size:
