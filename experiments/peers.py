@@ -238,7 +238,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
             out[kind]["calls"] = float(np.median([row["calls"] for row in own]))
     for row in rows:
         if row["kind"] == TAUREX and NESTED in out:
-            out[TAUREX] = {"n": row["n"], "seconds": out[NESTED]["calls"] / row["rate"]}
+            out[TAUREX] = {"seconds": out[NESTED]["calls"] / row["rate"]}
     return out
 
 
