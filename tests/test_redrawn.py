@@ -8,7 +8,7 @@ from test_renew import OFF, N, depth_of, problem  # noqa: F401
 from test_renewed import log_evidence, summary
 from tiny_model import LAYOUT
 
-from exogan_jax.retrieval import confirm, redrawn
+from exogan_jax.retrieval import confirm, redrawn, renewed
 from exogan_jax.retrieval.redrawn import Case
 from exogan_jax.retrieval.residuals import log_normalisation, missed
 from exogan_jax.retrieval.sampling import WIDE
@@ -23,7 +23,7 @@ def forward(monkeypatch):
     def true_depths(physics, theta, bins, at_once):
         return depth_of(latents(theta) + 4 * OFF)[:, bins.point]
 
-    for module in (redrawn, confirm):
+    for module in (renewed, confirm):
         monkeypatch.setattr(module, "true_depths", true_depths)
     monkeypatch.setattr(
         confirm, "true_spectrum", lambda physics, theta: depth_of(latents(theta[None]) + 4 * OFF)[0]

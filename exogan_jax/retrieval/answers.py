@@ -93,12 +93,7 @@ def answers(
         ]
     if physics is None or not settings.exact or not is_sampled(model, settings):
         return fast
-    problems = [
-        Problem(
-            model, own.target, own.bins, own.prior, physics, static
-        )  # of the generator as it is
-        for own in asked
-    ]
+    problems = [Problem(model, own.target, own.bins, own.prior, physics, static) for own in asked]
     return _exact(later, fast, problems, chunk)
 
 

@@ -55,7 +55,7 @@ class _Beside(NamedTuple):
 
 def _beside(depths: Depths, target: LevelTarget, drawing: Drawing) -> _Beside:
     scale = drawing.scale(depths.theta)
-    level = (1 - jnp.sqrt(scale.disc / depths.depth)) / scale.height
+    level = drawing.level(depths.depth, depths.theta)
     level = level + shift(target.correction, depths.anchor, depths.level)
     depth = jnp.maximum(target.depth * UNIT + target.reference, 1e-3 * target.reference)
     weight = target.weight * (depth / UNIT) ** 2 * depth / scale.disc * 4

@@ -16,10 +16,8 @@ import numpy as np
 from jaxtyping import Float
 
 from exogan_jax.retrieval.confirm import Answer, correct, exact, generators
-from exogan_jax.retrieval.forward_check import true_depths
-from exogan_jax.retrieval.marginals import clipped
 from exogan_jax.retrieval.renew import Problem
-from exogan_jax.retrieval.renewed import is_enough
+from exogan_jax.retrieval.renewed import by_physics, is_enough
 from exogan_jax.retrieval.side_by_side import summaries
 
 _MOST = 3  # times; each takes as long as the first answer
@@ -105,13 +103,11 @@ def _is_done(case: Case) -> bool:
 
 def _known(case: Case) -> Told:
     """A first answer's samples, and its wide ones, which reach farther."""
-    fast, bins = case.fast, case.problem.bins
+    fast = case.fast
     assert case.exact.true is not None
     own = Told(fast.samples, fast.found.depth, case.exact.true)
     wide = fast.found.wide
     if wide is None:
         return own
-    theta = clipped(wide.theta, case.problem.prior, case.problem.model.layout.parameters)
-    # By halves, as they move (`renew.move`): one program for both.
-    true = true_depths(case.problem.physics, theta, bins, -(-len(theta) // 2))
+    theta, true = by_physics(wide.theta, case.problem)
     return own.and_(Told(theta, wide.depth, true))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from exogan_jax.retrieval.confirm import Answer, by_forward
 from exogan_jax.retrieval.exact import drawn, largest_power, powered, reweigh, worth
@@ -110,8 +111,7 @@ def _begun(fast: Answer, weighted: Answer, problem: Problem) -> _Begun:
         log_evidence, error = fast.log_evidence, fast.log_evidence_error
     else:
         found, power = wide, WIDE
-        theta = clipped(wide.theta, problem.prior, problem.model.layout.parameters)
-        true = true_depths(problem.physics, theta, bins, -(-len(theta) // 2))
+        theta, true = by_physics(wide.theta, problem)
         log_evidence = float(wide.evidence.log) + log_normalisation(bins)
         error = float(wide.evidence.error)
     samples = Samples(
@@ -124,6 +124,15 @@ def _begun(fast: Answer, weighted: Answer, problem: Problem) -> _Begun:
         found.family,
     )
     return _Begun(samples, power, log_evidence, error)
+
+
+def by_physics(
+    theta: Float[np.ndarray, "n d"], problem: Problem
+) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "n k"]]:
+    """Samples within the prior's ends, and the forward model's depths at the bins' points."""
+    theta = clipped(theta, problem.prior, problem.model.layout.parameters)
+    # By halves, as they move (`renew.move`): one program for both.
+    return theta, true_depths(problem.physics, theta, problem.bins, -(-len(theta) // 2))
 
 
 def _told(fast: Answer, samples: Samples, problem: Problem) -> Answer:
