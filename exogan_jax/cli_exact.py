@@ -14,12 +14,13 @@ from exogan_jax.files import exact_rule, options, rundir
 from exogan_jax.files.made_with import made_with
 from exogan_jax.files.results import Results
 from exogan_jax.files.rows import digest
+from exogan_jax.retrieval.fitting import suited
 
 
 def exactly(args: argparse.Namespace, run: Run) -> Run:
     """The same run with exact answers."""
     fast = argparse.Namespace(**{**vars(args), "fast": False, "no_chain": False, "exact": None})
-    settings = options.settings_of(fast).for_model(run.model.encoder is not None)
+    settings = suited(options.settings_of(fast), run.model)
     common = rundir.common_settings(settings, args.model)
     about = made_with(common)
     jobs = {

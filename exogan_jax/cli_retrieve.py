@@ -134,6 +134,7 @@ def _plan(args: argparse.Namespace, found: _Found, given: Resolved) -> Run:
     from exogan_jax.files.rows import digest
     from exogan_jax.files.weights import load_model
     from exogan_jax.parallel import use_device
+    from exogan_jax.retrieval.fitting import suited
 
     try:
         use_device("cpu" if args.jobs > 1 else args.device)  # the device is for the processes
@@ -142,7 +143,7 @@ def _plan(args: argparse.Namespace, found: _Found, given: Resolved) -> Run:
     keep_compiled()
     model = load(load_model, args.model)
     try:
-        settings = options.settings_of(args).for_model(model.encoder is not None)
+        settings = suited(options.settings_of(args), model)
     except ValueError as error:  # options that do not go together
         raise UserError(str(error)) from None
     about = made_with(rundir.common_settings(settings, args.model))

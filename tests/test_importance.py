@@ -10,7 +10,15 @@ from tiny_model import LAYOUT
 
 from exogan_jax.gan.npe import from_normal, to_normal
 from exogan_jax.retrieval.density import Density
-from exogan_jax.retrieval.importance import Drawn, at_power, draw, integral, nothing, resample
+from exogan_jax.retrieval.importance import (
+    Drawn,
+    at_power,
+    draw,
+    integral,
+    nothing,
+    resample,
+    resampled,
+)
 from exogan_jax.retrieval.latent_prior import (
     latent_at,
     latent_prior,
@@ -95,6 +103,50 @@ def test_draws_are_weighted_as_they_say():
     assert jax.tree.map(jnp.shape, none) == jax.tree.map(jnp.shape, drawn)
     found = integral(none.log_weight)
     assert found.log == -np.inf and found.effective == 0 and np.isfinite(found.error)
+
+
+@pytest.mark.parametrize("plenty", [500.0, 3000.0])
+def test_no_more_are_drawn_than_are_plenty(plenty):
+    x = draws(jax.random.key(1), 512)
+
+    def one(key):
+        return draw(key, x, x, dense(gaussian), 16_384, plenty=plenty)
+
+    keys = jax.random.split(jax.random.key(8), 3)
+    drawn = jax.jit(jax.vmap(one))(keys)
+    for i in range(3):
+        number, log_weight = int(drawn.number[i]), np.asarray(drawn.log_weight[i])
+        assert log_weight.size == 16_384 and number % 512 == 0
+        assert np.all(log_weight[number:] == -np.inf) and np.any(log_weight[number - 512 :] > -9)
+        found = integral(drawn.log_weight[i], drawn.number[i])
+        assert abs(float(found.log) - LOG_Z) < 4 * float(found.error) < 0.2
+        before = integral(drawn.log_weight[i][: number - 512])
+        assert float(before.effective) < plenty <= float(found.effective)
+        np.testing.assert_allclose(found, integral(drawn.log_weight[i][:number]), rtol=1e-4)
+    alone = jax.jit(one)(keys[1])
+    assert alone.number == drawn.number[1]
+    np.testing.assert_allclose(alone.log_weight, drawn.log_weight[1], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.7, 1.5])
+def test_what_resampled_ones_are_worth(spread):
+    """As the scatter of their means over many sets says."""
+    m, n = 2000, 400
+
+    def one(key):
+        x_key, w_key, key = jax.random.split(key, 3)
+        x = jax.random.normal(x_key, (m,))
+        log_weight = spread * jax.random.normal(w_key, (m,))
+        return x[resample(key, log_weight, n)].mean(), resampled(log_weight, n)
+
+    means, worth = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(2), 3000))
+    np.testing.assert_allclose(np.mean(np.asarray(worth)) * np.var(means), 1, atol=0.1)
+    assert np.max(worth) < 1.001 * n and (spread > 0 or np.min(worth) > 0.999 * n)
+
+
+def test_one_sample_is_worth_one():
+    log_weight = jnp.array([0.0, -jnp.inf, -jnp.inf])
+    np.testing.assert_allclose(resampled(log_weight, 100), 1, rtol=1e-5)
 
 
 def test_wide_samples_show_what_the_others_miss():
@@ -188,7 +240,7 @@ def test_weights_of_a_power_of_the_likelihood(power):
 
 def test_what_does_not_exist_has_no_weight_at_any_power():
     never = jnp.full(3, -jnp.inf)
-    drawn = Drawn(jnp.zeros((3, 1)), Density(never, jnp.zeros(3)), never)
+    drawn = Drawn(jnp.zeros((3, 1)), Density(never, jnp.zeros(3)), never, jnp.asarray(3))
     assert np.all(np.asarray(at_power(drawn, 0.4)) == -np.inf)
 
 

@@ -49,5 +49,15 @@ def test_an_xla_without_the_options_does_without_them(monkeypatch):
     assert not lightly.is_taken(frozenset(lightly.ON_CPU.items()))
 
 
+def test_others_are_taken_all_the_same(monkeypatch):
+    known = dict(lightly.ON_CPU)
+    monkeypatch.setattr(lightly, "ON_CPU", {"xla_of_another_year": True} | known)
+    asked = []
+    run = Lightly(powers, static="settings")
+    run._compiled = lambda options: asked.append(options) or (lambda *_, **__: 0)
+    run(0, settings=2)
+    assert asked == [frozenset(known.items())]
+
+
 def test_this_xla_takes_them():
     assert lightly.is_taken(frozenset(lightly.ON_CPU.items()))

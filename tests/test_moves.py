@@ -130,3 +130,23 @@ def test_whatever_the_scale_height_planets_look_as_large(model, seen, problem):
     assert all(abs(off) < 1e-4 for off, _ in made)
     sizes = [radius for _, radius in made]
     assert sizes[0] > 1.01 * sizes[1] > 1.01**2 * sizes[2]
+
+
+def test_levels_are_nearly_those_of_the_place(model, problem):
+    """Of a radius that is off by a part of itself they are off by as much; exactly where mass or
+    radius is fixed.
+    """
+    coordinates, near, prior = problem
+    pair = list(places(model.drawing))
+    x, _ = jax.vmap(coordinates.position)(near)
+    target = jnp.asarray(POINTS)
+    both = len(set(pair) & set(free(prior))) == 2
+    for off in (0.0, 0.002):
+        at = x.at[:, pair].set(jnp.array([0.0, off])) if both else x
+        place, volume, level = jax.jit(jax.vmap(coordinates.drawn))(at)
+        expected = jax.vmap(coordinates.place)(at)
+        np.testing.assert_array_equal(place, expected[0])
+        np.testing.assert_array_equal(volume, expected[1])
+        drawn = jax.vmap(lambda y: model.at_points(target)(latent_at(prior, y)).level)(place)
+        # 0.002 of the radius' coordinate is as much of its logarithm, to a half.
+        assert np.abs(level - drawn).max() < (3e-3 + 2 * off if both else 1e-4)

@@ -27,7 +27,7 @@ from exogan_jax.retrieval.renewed import FEWEST, is_enough, renewed
 from exogan_jax.retrieval.residuals import Bins
 from exogan_jax.retrieval.sampling import is_sampled
 from exogan_jax.retrieval.settings import Settings
-from exogan_jax.retrieval.side_by_side import summaries
+from exogan_jax.retrieval.side_by_side import abreast, summaries
 
 _SIDE = 8  # chains side by side that fast answers leave: their number differs from chunk to chunk
 #: Of a generator that cannot be corrected: the share of the samples that exact weights must leave.
@@ -79,7 +79,7 @@ def answers(
     both = jax.vmap(jax.random.split)(keys_of([names[i] for i in rows], settings.seed))
     keys, later = both[:, 0], both[:, 1]
     stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *(asked[i].target for i in rows))
-    summaries = _summaries(keys, model, stacked, static)
+    summaries = _summaries(keys, model, stacked, static, len(asked))
     fast = [
         generators(found, own.bins, own.prior, parameters)
         for found, own in zip(summaries, asked, strict=False)
@@ -97,20 +97,24 @@ def answers(
     return _exact(later, fast, problems, chunk)
 
 
-def _summaries(keys: jax.Array, model: Model, targets: Target, settings: Settings) -> list[Summary]:
-    """Of all targets, as numpy arrays: quick ones where those will do, else by a chain."""
-    found: list[Summary | None] = [None] * len(keys)
+def _summaries(
+    keys: jax.Array, model: Model, targets: Target, settings: Settings, n: int
+) -> list[Summary]:
+    """Of the first n targets, as numpy arrays: quick ones where those will do, else by a chain."""
+    found: list[Summary | None] = [None] * n
     if is_quick(model, settings):
         both = jax.vmap(jax.random.split)(keys)
         out, enough = jax.tree.map(
             np.asarray, quick_all(both[:, 0], model, targets, settings=settings)
         )
         keys = both[:, 1]
-        for i in np.flatnonzero(enough | (not settings.chain)).tolist():
+        for i in np.flatnonzero(enough[:n] | (not settings.chain)).tolist():
             found[i] = jax.tree.map(lambda x, i=i: x[i], out)
     left = [i for i, one in enumerate(found) if one is None]
     chained = dataclasses.replace(settings, exact=True, chain=True)  # a chain is the same program
     side = min(_SIDE, len(keys)) if is_quick(model, settings) else len(keys)
+    if is_sampled(model, settings):
+        side = abreast(side)
     some = [jax.tree.map(lambda x, i=i: x[i], targets) for i in left]
     of_chains = summaries(keys[np.array(left, int)], model, some, chained, side)
     for i, one in zip(left, of_chains, strict=True):
@@ -131,9 +135,8 @@ def _exact(
         for i, case in enumerate(cases)
         if isinstance(case.problem.target.depth, LevelTarget) and not is_enough(case.exact)
     ]
-    # On a CPU, one at a time: those that are left are few, and the others' places cost as much.
-    side = 1 if jax.default_backend() == "cpu" else chunk
-    again = redrawn([jax.random.fold_in(keys[i], 1) for i in left], [cases[i] for i in left], side)
+    others = [jax.random.fold_in(keys[i], 1) for i in left]
+    again = redrawn(others, [cases[i] for i in left], abreast(chunk))
     for i, case in zip(left, again, strict=True):
         cases[i] = case
     return [_told(key, one, case) for key, one, case in zip(keys, fast, cases, strict=False)]

@@ -14,6 +14,7 @@ from exogan_jax.retrieval import likelihood
 from exogan_jax.retrieval.answers import Asked, answers
 from exogan_jax.retrieval.compared import LIKELIHOODS, Target, usable_bins
 from exogan_jax.retrieval.confirm import Answer
+from exogan_jax.retrieval.fitting import suited
 from exogan_jax.retrieval.forward_check import check_physics, true_spectrum
 from exogan_jax.retrieval.instruments import instruments
 from exogan_jax.retrieval.judge import judge
@@ -76,7 +77,7 @@ def retrieve(
       ValueError: an observation is unusable (see `physics.observation.check`), an option is out
         of range, the model cannot use a prior, or `physics` is of another problem.
     """
-    settings = settings.for_model(model.encoder is not None)
+    settings = suited(settings, model)
     if chunk < 1:
         raise ValueError(f"chunk must be at least 1, got {chunk}")
     if len(observations) == 0:

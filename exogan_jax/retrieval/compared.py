@@ -114,6 +114,14 @@ def _of_drawing(model: Model, drawing: Array, target: Target) -> Float[Array, ""
     return _log_density(model.some(drawing, target.depth.point), target)
 
 
+def of_levels(
+    model: Model, level: Float[Array, " k"], latent: Float[Array, " d"], target: Target
+) -> Float[Array, ""]:
+    """`Likelihood.of_drawing` of ONE planet's levels at `target.depth.point`."""
+    anchor = latent[: len(model.layout.parameters)]
+    return _log_density(model.drawing.depths(level, anchor), target)
+
+
 def _log_density(drawn: Values | Depths, target: Target) -> Float[Array, ""]:
     """-inf for planets that do not exist, where the networks can tell."""
     if isinstance(target.depth, LevelTarget):

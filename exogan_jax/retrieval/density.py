@@ -24,3 +24,8 @@ def tempered(density: Density, power: float | Float[Array, ""]) -> Float[Array, 
     """Log density with the likelihood to a power above 0 and up to 1."""
     volume = jnp.where(jnp.isfinite(density.log), density.log_volume, 0.0)
     return power * (density.log - volume) + volume
+
+
+def energy_of(density: Density) -> Float[Array, "*n"]:
+    """-log likelihood, up to a constant; infinite where there is none."""
+    return jnp.where(jnp.isfinite(density.log), density.log_volume - density.log, jnp.inf)

@@ -70,6 +70,12 @@ def has_modes(model: Model, settings: Settings) -> bool:
     return is_sampled(model, settings) and least_squares and levels
 
 
+def suited(settings: Settings, model: Model) -> Settings:
+    """Settings with nothing left open, for a model."""
+    has_encoder = model.encoder is not None
+    return settings.for_model(has_encoder, has_encoder and has_modes(model, settings))
+
+
 def fit(key: Array, model: Model, target: Target, settings: Settings) -> Fit:
     """Inpaints ONE target from every start.
 

@@ -51,7 +51,8 @@ class Drawn(NamedTuple):
 
     position: Float[Array, "m d"]
     density: Density
-    log_weight: Float[Array, " m"]  # -inf where the density is zero
+    log_weight: Float[Array, " m"]  # -inf where the density is zero, and where none was drawn
+    number: Int[Array, ""]  # of draws, the first of the m
 
 
 class Integral(NamedTuple):
@@ -69,6 +70,7 @@ def draw(
     density_fn: Callable[[Float[Array, " d"]], Density],
     n_draws: int,
     other: Chart | None = None,
+    plenty: float = jnp.inf,
 ) -> Drawn:
     """Draws about samples.
 
@@ -78,9 +80,10 @@ def draw(
       wide: (m, d) of something wider: a draw there has a large weight where the samples miss a
         part of the density, and shows it.
       density_fn: of ONE point, not normalised; -inf, or no number, where it is zero.
-      n_draws: rounded up to a multiple of 512.
+      n_draws: the most, rounded up to a multiple of 512.
       other: coordinates in which half of the draws are made. What is thin and straight in one kind
         has soft edges in the other.
+      plenty: so many independent samples are enough: no more are drawn.
     """
     charts = (_SAME,) if other is None else (_SAME, other)
     mixtures = _mixtures(charts, samples, wide)
@@ -88,7 +91,7 @@ def draw(
     each, d = sum(sizes), samples.shape[1]
     shares = jnp.asarray(sizes, samples.dtype)[:, None, None] / (len(charts) * each)
 
-    def block(number: Array) -> Drawn:
+    def block(number: Array) -> tuple[Array, Density, Array]:
         which, noise = jax.random.split(jax.random.fold_in(key, number))
         share = jax.random.uniform(which, (len(charts), each))
         unit = unit_normal(noise, (len(charts), each, d), samples.dtype)
@@ -105,11 +108,23 @@ def draw(
         there, volume = _in(charts, position)
         of_mixtures = jnp.stack([jax.vmap(log_density)(one, there) + volume for one in mixtures])
         proposed = logsumexp(of_mixtures, axis=(0, 1), b=shares)
-        return Drawn(position, density, density.log - proposed)
+        return position, density, density.log - proposed
 
-    n_blocks = _blocks(n_draws)
-    blocks = jax.lax.map(block, jnp.arange(n_blocks))
-    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), blocks)
+    def more(so_far: Drawn) -> Drawn:
+        at = so_far.number
+        old = so_far.position, so_far.density, so_far.log_weight
+        position, density, log_weight = jax.tree.map(
+            lambda x, new: jax.lax.dynamic_update_slice_in_dim(x, new, at, axis=0),
+            old,
+            block(at // (len(charts) * each)),
+        )
+        return Drawn(position, density, log_weight, at + len(charts) * each)
+
+    def is_short(so_far: Drawn) -> Array:
+        few = integral(so_far.log_weight, so_far.number).effective < plenty
+        return few & (so_far.number < so_far.log_weight.size)
+
+    return jax.lax.while_loop(is_short, more, nothing(d, n_draws))
 
 
 def _in(
@@ -140,7 +155,7 @@ def nothing(d: int, n_draws: int) -> Drawn:
     """As many draws without a weight, worth none."""
     n = _blocks(n_draws) * sum(_SHARES)
     never = jnp.full(n, -jnp.inf)
-    return Drawn(jnp.zeros((n, d)), Density(never, jnp.zeros(n)), never)
+    return Drawn(jnp.zeros((n, d)), Density(never, jnp.zeros(n)), never, jnp.asarray(0))
 
 
 def at_power(drawn: Drawn, power: float) -> Float[Array, " m"]:
@@ -151,12 +166,20 @@ def at_power(drawn: Drawn, power: float) -> Float[Array, " m"]:
     return jnp.where(exists, drawn.log_weight + rise, -jnp.inf)
 
 
-def integral(log_weight: Float[Array, " m"]) -> Integral:
-    """The density's integral, by the mean weight."""
-    log = logsumexp(log_weight) - jnp.log(log_weight.size)
+def integral(
+    log_weight: Float[Array, " m"], number: int | Int[Array, ""] | None = None
+) -> Integral:
+    """The density's integral, by the mean weight.
+
+    Args:
+      log_weight: (m,) of draws.
+      number: of draws, if fewer than m; the others' weights are none.
+    """
+    m = jnp.maximum(log_weight.size if number is None else number, 1)
+    log = logsumexp(log_weight) - jnp.log(m)
     share = jnp.exp(log_weight - jnp.where(jnp.isfinite(log), log, 0.0))
     effective = jnp.square(share.sum()) / jnp.maximum(jnp.square(share).sum(), 1e-30)
-    error = jnp.sqrt(1 / jnp.maximum(effective, 1e-30) - 1 / log_weight.size)
+    error = jnp.sqrt(1 / jnp.maximum(effective, 1e-30) - 1 / m)
     return Integral(log, error, effective)
 
 
@@ -170,3 +193,14 @@ def resample(key: Array, log_weight: Float[Array, " m"], n: int) -> Int[Array, "
     before = jnp.floor(n * (total / total[-1]) - jax.random.uniform(key)).astype(int) + 1
     passed = jnp.zeros(n, int).at[before].add(1, mode="drop")
     return jnp.minimum(jnp.cumsum(passed), log_weight.size - 1)
+
+
+def resampled(log_weight: Float[Array, " m"], n: int) -> Float[Array, ""]:
+    """Independent samples that the n of `resample` are worth: their mean varies as that of the
+    weighted ones does, and by how often each is taken, which is its weight's share or 1 more. Where
+    no weight is more than 1/n, those that are taken differ, and are worth n.
+    """
+    share = jax.nn.softmax(log_weight)
+    part = n * share - jnp.floor(n * share)
+    worth = 1 / (jnp.square(share).sum() + (part * (1 - part)).sum() / n**2)
+    return jnp.minimum(worth, n)  # rounding, else

@@ -38,6 +38,11 @@ class Coordinates(NamedTuple):
     #: best with those.
     apart: Bool[np.ndarray | Array, " d"]
     normal: Chart  # the same with those of `npe.to_normal` in place of the flat ones
+    #: `place` with the levels that are drawn there, as the map from a position to its place has
+    #: them already: of a radius that is off by what the data leave open. None: there are none.
+    #: Levels change by no more than the logarithm of the radius. The data's errors of s leave
+    #: s / (2 depth) of it open or less, which in levels are h s, a hundredth of the errors.
+    drawn: Callable[[Float[Array, " d"]], tuple[Array, Array, Float[Array, " k"]]] | None = None
 
 
 def _normal(is_flat: Bool[np.ndarray | Array, " d"]) -> Chart:
@@ -105,14 +110,16 @@ def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Co
         found = found._replace(apparent=found.apparent * depths.theta[radius])
         return scaled(found.height, found.apparent, drawing)[0], found
 
-    def by_height(latent: Array, scaled_height: Array, found: BestFit) -> Array:
-        """The scaled radius that fits best with the latent's others and this scale height."""
+    def by_height(latent: Array, scaled_height: Array, found: BestFit) -> tuple[Array, Array]:
+        """The scaled radius that fits best with the latent's others and this scale height, and the
+        levels nearly there; those of the latent itself where mass or radius is fixed.
+        """
         height, _ = of_scaled((scaled_height, jnp.zeros(())), drawing)
         nearly = scaled(height, found.apparent * rest(height, found.level), drawing)
         other, _ = bend(put(latent, drawing, nearly), drawing)
-        depths = depths_of(other)
+        depths = depths_of(jnp.where(straight.any(), other, latent))
         exactly = depths.theta[radius] * asked_radius(depths, target.depth, drawing)
-        return scaled(height, exactly, drawing)[1]
+        return scaled(height, exactly, drawing)[1], depths.level
 
     def share_of_box(u: Array, volume: Array) -> Array:
         # A place of the box has the density 1/2 a dimension.
@@ -123,21 +130,24 @@ def coordinates_of(model: Model, target: Target, best: Float[Array, " d"]) -> Co
         latent, u = latent_at(prior, place), to_flat(place)
         height, found = by_others(latent)
         own = straighten(latent, drawing)
-        asked_for = height, by_height(latent, own[mass], found)
+        asked_for = height, by_height(latent, own[mass], found)[0]
         _, volume = bend(own, drawing)
         off = own - put(jnp.zeros_like(own), drawing, asked_for)
         return jnp.where(straight, off, u), share_of_box(u, volume)
 
-    def place_of(position: Array) -> tuple[Array, Array]:
+    @jax.jit  # traced once, as `compared`'s densities
+    def drawn(position: Array) -> tuple[Array, Array, Array]:
         u = jnp.where(straight, 0.0, position)
         latent = latent_at(prior, from_flat(u))
         height, found = by_others(latent)
         height = position[mass] + height
-        own = height, position[radius] + by_height(latent, height, found)
+        best_radius, level = by_height(latent, height, found)
+        own = height, position[radius] + best_radius
         bent, volume = bend(jnp.where(straight, put(latent, drawing, own), latent), drawing)
         place = jnp.where(straight, (bent - prior.centre) / half, from_flat(u))
-        return place, share_of_box(u, volume)
+        return place, share_of_box(u, volume), level
 
-    # Traced once, as `compared`'s densities.
-    normal = _normal(~straight)
-    return Coordinates(jax.jit(position_of), jax.jit(place_of), straight, normal)
+    def place_of(position: Array) -> tuple[Array, Array]:
+        return drawn(position)[:2]
+
+    return Coordinates(jax.jit(position_of), place_of, straight, _normal(~straight), drawn)

@@ -29,6 +29,8 @@ MOST = 3  # rounds
 #: ppm) are worth thousands after a round; where they are worth less than a thousand, later rounds
 #: raise the evidence by 0.05 to 0.3.
 _ENOUGH = 0.5
+#: The same, at which no more are drawn. Samples chosen of twice as many are nearly all different.
+_PLENTY = 2.0
 
 
 class _Round(NamedTuple):
@@ -72,7 +74,8 @@ def draw(
             keep_every=keep_every,
         )
         states, wide = (x.reshape(-1, d) for x in (run.kept.position, run.wide))
-        drawn = importance.draw(draw_key, states, wide, density_fn, settings.n_draws, other)
+        plenty = _PLENTY * wanted
+        drawn = importance.draw(draw_key, states, wide, density_fn, settings.n_draws, other, plenty)
         chosen = importance.resample(choose_key, drawn.log_weight, n // 2)
         half = EnsembleState(
             drawn.position[chosen], jax.tree.map(lambda x: x[chosen], drawn.density)
@@ -82,7 +85,7 @@ def draw(
         return _Round(at.number + 1, run._replace(state=state), drawn)
 
     def is_short(at: _Round) -> Array:
-        effective = importance.integral(at.drawn.log_weight).effective
+        effective = importance.integral(at.drawn.log_weight, at.drawn.number).effective
         return (at.number < MOST) & (effective < _ENOUGH * wanted)
 
     first = ensemble.start(begin, n_kept, annealing.BEGIN if n_annealed else 1.0)

@@ -11,8 +11,8 @@ from jaxtyping import Array, Float, Int
 
 from exogan_jax.gan.model import Model
 from exogan_jax.retrieval import ensemble, importance, rounds
-from exogan_jax.retrieval.compared import LIKELIHOODS, Target, of_drawing
-from exogan_jax.retrieval.density import Density
+from exogan_jax.retrieval.compared import LIKELIHOODS, Target, of_levels
+from exogan_jax.retrieval.density import Density, energy_of
 from exogan_jax.retrieval.ensemble import EnsembleState
 from exogan_jax.retrieval.importance import Integral
 from exogan_jax.retrieval.latent_prior import latent_at, log_norm, log_weight
@@ -89,11 +89,16 @@ def posterior(
         return log_likelihood(latent_at(prior, place)) + of_prior(place)
 
     def density(position: Array) -> Density:
-        place, volume = coordinates.place(position)
+        if coordinates.drawn is None:
+            place, volume = coordinates.place(position)
+            fits = log_likelihood(latent_at(prior, jnp.clip(place, -1, 1)))
+        else:
+            place, volume, level = coordinates.drawn(position)
+            latent = latent_at(prior, jnp.clip(place, -1, 1))
+            fits = of_levels(model, level, latent, target)
         inside = jnp.all(jnp.abs(place) <= 1)
-        place = jnp.clip(place, -1, 1)
-        log = jnp.where(inside, in_box(place) + volume, -jnp.inf)
-        return Density(log, of_prior(place) + volume)
+        log_volume = of_prior(jnp.clip(place, -1, 1)) + volume
+        return Density(jnp.where(inside, fits + log_volume, -jnp.inf), log_volume)
 
     return Posterior(coordinates, density, in_box, of_prior)
 
@@ -126,7 +131,6 @@ def sample(
       settings: with nothing left open.
     """
     parameters = model.layout.parameters
-    fits = of_drawing(settings.likelihood)
     log_likelihood = likelihood(model, target, settings)
     of = posterior(model, target, place[log_density.argmax()], log_likelihood)
     begin_key, run_key, choose_key, flow_key = jax.random.split(key, 4)
@@ -142,7 +146,7 @@ def sample(
     if settings.encoder and model.has_flow:
         begin = _half_proposed(flow_key, model, target, begin, of)
     run, drawn = rounds.draw(run_key, begin, of.density, settings, of.coordinates.normal)
-    kept, total = run.kept, importance.integral(drawn.log_weight)
+    kept, total = run.kept, importance.integral(drawn.log_weight, drawn.number)
     states = kept.position.reshape(-1, kept.position.shape[-1])
     # Where hardly a draw has a weight, the ensemble's states are better.
     walked = ensemble.effective_samples(kept.position)
@@ -153,14 +157,16 @@ def sample(
     repeated = jnp.arange(n) % states.shape[0]
 
     position = jnp.where(by_draws, drawn.position[of_draws], states[repeated])
+    of_states = energy_of(kept.density).reshape(-1)[repeated]
+    energy = jnp.where(by_draws, energy_of(drawn.density)[of_draws], of_states)
     family = jnp.where(by_draws, of_draws, repeated % ensemble.N_WALKERS)
     if settings.exact:  # traced and compiled once for both
         log_weight = importance.at_power(drawn, WIDE)
         chosen = importance.resample(wide_key, log_weight, n)
         position = jnp.concatenate([position, drawn.position[chosen]])
+        energy = jnp.concatenate([energy, energy_of(drawn.density)[chosen]])
     place = jnp.clip(jax.vmap(of.coordinates.place)(position)[0], -1, 1)
     drawing = jax.vmap(lambda place: model.generate(latent_at(target.prior, place)))(place)
-    energy = -jax.vmap(lambda drawing: fits(model, drawing, target))(drawing)
 
     def some(part: slice, family: Array, effective: Array, total: Integral) -> Draws:
         return Draws(
@@ -174,11 +180,12 @@ def sample(
             drawing=drawing[part],
         )
 
-    both = jnp.where(by_draws, 1 / (1 / total.effective + 1 / n), jnp.minimum(walked, n))
+    worth = importance.resampled(drawn.log_weight, n)
+    both = jnp.where(by_draws, worth, jnp.minimum(walked, n))
     draws = some(slice(n), family, both, total)
     if not settings.exact:
         return draws
-    of_wide = importance.integral(log_weight)
+    of_wide = importance.integral(log_weight, drawn.number)
     return draws._replace(wide=some(slice(n, None), chosen, of_wide.effective, of_wide))
 
 

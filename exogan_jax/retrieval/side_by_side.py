@@ -21,6 +21,13 @@ def retrieve_all(keys: jax.Array, model: Model, targets: Target, *, settings: Se
     return jax.vmap(lambda key, target: retrieve_one(key, model, target, settings))(keys, targets)
 
 
+def abreast(most: int) -> int:
+    """How many targets to sample side by side, where there may be `most`. On a CPU one, whose
+    walkers fill it: one program for all, and none waits for the slowest.
+    """
+    return 1 if jax.default_backend() == "cpu" else most
+
+
 def summaries(
     keys: jax.Array, model: Model, targets: Sequence[Target], settings: Settings, side: int
 ) -> list[Summary]:
