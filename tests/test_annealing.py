@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from exogan_jax.retrieval.annealing import follow
-from exogan_jax.retrieval.density import Density, tempered
+from exogan_jax.retrieval.density import Density, energy_of, tempered
 from exogan_jax.retrieval.ensemble import init, step
 
 FOLLOW = jax.jit(follow)
@@ -22,6 +22,7 @@ def test_only_the_likelihood_is_to_a_power():
     density = Density(jnp.array([-10.0, -jnp.inf]), jnp.array([-2.0, jnp.nan]))
     np.testing.assert_allclose(tempered(density, 1.0), [-10, -np.inf])
     np.testing.assert_allclose(tempered(density, 0.25), [-0.25 * 8 - 2, -np.inf])
+    np.testing.assert_allclose(energy_of(density), [8, np.inf])
 
 
 @pytest.mark.parametrize("power", [0.02, 0.3, 1.0])

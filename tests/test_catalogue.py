@@ -8,10 +8,16 @@ import pytest
 from scipy.stats import norm
 from tiny_model import LAYOUT, D, random_model
 
+from exogan_jax import load_model
 from exogan_jax.api import retrieve
 from exogan_jax.gan.npe import Encoder
 from exogan_jax.physics.observation import Observation
+from exogan_jax.retrieval import answers, side_by_side
+from exogan_jax.retrieval.compared import LIKELIHOODS
 from exogan_jax.retrieval.encode import n_features
+from exogan_jax.retrieval.fitting import suited
+from exogan_jax.retrieval.latent_prior import latent_prior
+from exogan_jax.retrieval.priors import resolve
 from exogan_jax.retrieval.result import concatenate
 from exogan_jax.retrieval.settings import Settings
 from exogan_jax.retrieval.side_by_side import retrieve_all
@@ -139,6 +145,48 @@ def test_settings_suit_the_model_and_say_what_is_wrong():
             Settings(**change)
     with pytest.raises(TypeError, match="widht"):
         retrieve(observation(20), widht=3)
+
+
+def test_starts_that_climb_take_fewer_steps(model):
+    climbs, walks = Settings().for_model(True, climbs=True), Settings().for_model(True)
+    assert climbs.n_steps < walks.n_steps and replace(climbs, n_steps=walks.n_steps) == walks
+    assert Settings().for_model(False, climbs=True) == Settings().for_model(False)
+    shipped = load_model("planets")
+    assert suited(Settings(), shipped) == climbs
+    for given in (Settings(likelihood="paper"), Settings(encoder=False), Settings(n_steps=7)):
+        assert suited(given, shipped) == given.for_model(True)
+    assert suited(Settings(), model) == Settings().for_model(False)  # it has no encoder
+
+
+@pytest.mark.parametrize(("backend", "likelihood", "side"), [
+    ("cpu", "gaussian", 1), ("gpu", "gaussian", 4), ("cpu", "paper", 4)
+])  # fmt: skip
+def test_how_many_are_sampled_side_by_side(model, monkeypatch, backend, likelihood, side):
+    """None of what only fills a chunk."""
+    asked = []
+
+    def made(keys, model, targets, settings, side):
+        asked.append((len(keys), len(targets), side))
+        raise InterruptedError
+
+    monkeypatch.setattr(answers, "summaries", made)
+    monkeypatch.setattr(side_by_side.jax, "default_backend", lambda: backend)
+    with pytest.raises(InterruptedError):
+        retrieve([complete()] * 7, model, chunk=4, likelihood=likelihood, **OPTIONS)
+    assert asked == [(4, 4, side)]
+    with pytest.raises(InterruptedError):
+        answers.answers(*_last(model, likelihood), 4)
+    assert asked[1] == (3, 3, side)
+
+
+def _last(model, likelihood):
+    """What is asked of a chunk that has three places of four filled."""
+    settings = Settings(likelihood=likelihood, **OPTIONS).for_model(False)
+    parameters = model.layout.parameters
+    prior = latent_prior(resolve(None, parameters), parameters, model.networks.latent_dim)
+    target = LIKELIHOODS[likelihood].target(complete(), model, prior)
+    own = answers.Asked(target, None, None)
+    return ["a", "b", "c"], [own] * 3, model, None, settings
 
 
 def test_summary_has_units_and_ordered_quantiles(model):
