@@ -38,10 +38,10 @@ class Coordinates(NamedTuple):
     #: best with those.
     apart: Bool[np.ndarray | Array, " d"]
     normal: Chart  # the same with those of `npe.to_normal` in place of the flat ones
-    #: `place` with the levels that are drawn there, as the map from a position to its place has
-    #: them already: of a radius that is off by what the data leave open. None: there are none.
-    #: Levels change by no more than the logarithm of the radius. The data's errors of s leave
-    #: s / (2 depth) of it open or less, which in levels are h s, a hundredth of the errors.
+    #: `place`, and the levels there, which the map draws on its way for nearly the same radius; None
+    #: where the networks draw none. Levels change by the logarithm of the radius at most. Errors s
+    #: of the data leave less than s / (2 depth) of that open, which in depth are h s: of a scale
+    #: height h of 0.01 radii, a hundredth of the errors.
     drawn: Callable[[Float[Array, " d"]], tuple[Array, Array, Float[Array, " k"]]] | None = None
 
 
