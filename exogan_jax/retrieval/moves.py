@@ -38,10 +38,10 @@ class Coordinates(NamedTuple):
     #: best with those.
     apart: Bool[np.ndarray | Array, " d"]
     normal: Chart  # the same with those of `npe.to_normal` in place of the flat ones
-    #: `place`, and the levels there, which the map draws on its way for nearly the same radius; None
-    #: where the networks draw none. Levels change by the logarithm of the radius at most. Errors s
-    #: of the data leave less than s / (2 depth) of that open, which in depth are h s: of a scale
-    #: height h of 0.01 radii, a hundredth of the errors.
+    #: `place`, and the levels there, which the map draws on its way for nearly the same radius;
+    #: None where the networks draw none. Levels change by the logarithm of the radius at most.
+    #: Errors s of the data leave less than s / (2 depth) of that open, which in depth are h s: of
+    #: a scale height h of 0.01 radii, a hundredth of the errors.
     drawn: Callable[[Float[Array, " d"]], tuple[Array, Array, Float[Array, " k"]]] | None = None
 
 
