@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from exogan_jax.retrieval.density import Density
+from exogan_jax.retrieval.density import Density, energy_of
 from exogan_jax.retrieval.importance import resample
 
 #: The first power. Of three planets that miss a tail of high clouds without annealing (PRISM,
@@ -40,7 +40,7 @@ def follow(
       the power, and the numbers of walkers, in random order; those that there are where the power
       was 1 already.
     """
-    likelihood = jnp.where(jnp.isfinite(density.log), density.log - density.log_volume, -jnp.inf)
+    likelihood = -energy_of(density)
     likelihood = likelihood - likelihood.max()
     n = likelihood.size
 

@@ -89,7 +89,8 @@ def draw(
     mixtures = _mixtures(charts, samples, wide)
     sizes = [size // len(charts) for size in _SHARES]
     each, d = sum(sizes), samples.shape[1]
-    shares = jnp.asarray(sizes, samples.dtype)[:, None, None] / (len(charts) * each)
+    at_once = len(charts) * each
+    shares = jnp.asarray(sizes, samples.dtype)[:, None, None] / at_once
 
     def block(number: Array) -> tuple[Array, Density, Array]:
         which, noise = jax.random.split(jax.random.fold_in(key, number))
@@ -116,9 +117,9 @@ def draw(
         position, density, log_weight = jax.tree.map(
             lambda x, new: jax.lax.dynamic_update_slice_in_dim(x, new, at, axis=0),
             old,
-            block(at // (len(charts) * each)),
+            block(at // at_once),
         )
-        return Drawn(position, density, log_weight, at + len(charts) * each)
+        return Drawn(position, density, log_weight, at + at_once)
 
     def is_short(so_far: Drawn) -> Array:
         few = integral(so_far.log_weight, so_far.number).effective < plenty
@@ -147,13 +148,9 @@ def _mixtures(
     return [*found, jax.vmap(partial(kernels, width=_WIDTHS[0]))(wider)]
 
 
-def _blocks(n_draws: int) -> int:
-    return -(-n_draws // sum(_SHARES))
-
-
 def nothing(d: int, n_draws: int) -> Drawn:
     """As many draws without a weight, worth none."""
-    n = _blocks(n_draws) * sum(_SHARES)
+    n = -(-n_draws // sum(_SHARES)) * sum(_SHARES)
     never = jnp.full(n, -jnp.inf)
     return Drawn(jnp.zeros((n, d)), Density(never, jnp.zeros(n)), never, jnp.asarray(0))
 

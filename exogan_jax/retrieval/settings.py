@@ -54,7 +54,7 @@ class Settings:
     n_burn: int | None = None  # steps of the ensemble before the first state is kept
     n_kept: int = 4  # states kept of each walker, about which samples are drawn
     keep_every: int | None = None  # steps between them
-    n_draws: int = 32_768  # of them all, each weighted by its likelihood
+    n_draws: int = 32_768  # of them all, at most, each weighted by its likelihood
     n_samples: int | None = None  # that are made of the draws
     #: Independent samples that draws of the encoder's proposal, weighted by the likelihood, must be
     #: worth for a fast answer. Quantiles of 64 are known to an eighth of sigma, the evidence to
